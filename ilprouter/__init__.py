@@ -1,0 +1,1 @@
+"""ilprouter: an Interledger (ILPv4) router appliance for one machine."""
