@@ -54,17 +54,19 @@ cdef class Round:
 
     cdef int finish(self) except -1:
         cdef ilp_flusher *flusher
-        with nogil:
-            while self.c.first != NULL:
-                flusher = self.c.first
-                self.c.first = flusher.next
+        # A flush may queue another one (a loopback answer makes a reply): go on until both lists are empty.
+        while self.c.first != NULL or self.c.first_gil != NULL:
+            with nogil:
+                while self.c.first != NULL:
+                    flusher = self.c.first
+                    self.c.first = flusher.next
+                    flusher.queued = 0
+                    flusher.flush(flusher)
+            while self.c.first_gil != NULL:
+                flusher = self.c.first_gil
+                self.c.first_gil = flusher.next
                 flusher.queued = 0
                 flusher.flush(flusher)
-        while self.c.first_gil != NULL:
-            flusher = self.c.first_gil
-            self.c.first_gil = flusher.next
-            flusher.queued = 0
-            flusher.flush(flusher)
         if self.after is not None:
             self.after()
         return 0
