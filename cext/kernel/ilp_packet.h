@@ -21,6 +21,7 @@
 #define ILP_FULFILL_MAX 32806u
 #define ILP_REJECT_MAX 41997u
 #define ILP_PREPARE_MIN 64u
+#define ILP_F08_DATA_LEN 16u /* received amount u64, maximum amount u64 */
 
 typedef struct ilp_bytes_view {
     const uint8_t *at;
@@ -29,10 +30,10 @@ typedef struct ilp_bytes_view {
 
 typedef struct ilp_prepare_view {
     uint64_t amount;
-    int64_t expires_at_ms;  /* wall clock, ms since 1970-01-01T00:00:00Z */
-    uint32_t amount_offset; /* where the 8 bytes of amount start; the 17 digits of the expiry follow them */
-    uint32_t packet_len;    /* envelope length without trailing bytes */
-    bool canonical;         /* encoding the fields again gives exactly these bytes */
+    int64_t expires_at_ms;         /* wall clock, ms since 1970-01-01T00:00:00Z */
+    uint32_t amount_offset;        /* where the 8 bytes of amount start; the 17 digits of the expiry follow them */
+    uint32_t packet_len;           /* envelope length without trailing bytes */
+    bool canonical;                /* encoding the fields again gives exactly these bytes */
     const uint8_t *condition_view; /* 32 bytes */
     ilp_bytes_view destination;    /* valid address grammar (IL-RFC 15) */
     ilp_bytes_view data;
@@ -46,13 +47,17 @@ typedef struct ilp_fulfill_view {
 } ilp_fulfill_view;
 
 typedef struct ilp_reject_view {
-    const uint8_t *code_view; /* 3 bytes */
-    ilp_bytes_view triggered_by; /* may be empty */
-    ilp_bytes_view message;
+    const uint8_t *code_view;    /* 3 bytes below 0x80; unknown codes are relayed */
+    ilp_bytes_view triggered_by; /* characters of an address, perhaps none; not always a full address */
+    ilp_bytes_view message;      /* meant to be UTF-8, not checked: it is relayed, never interpreted */
     ilp_bytes_view data;
     uint32_t packet_len;
     bool canonical;
 } ilp_reject_view;
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* Each returns ILP_OK or ILP_INVALID_PACKET. */
 int ilp_prepare_parse(const uint8_t *packet, size_t len, ilp_prepare_view *out);
@@ -68,5 +73,9 @@ size_t ilp_prepare_encode(uint8_t *out, size_t cap, uint64_t amount, int64_t exp
 size_t ilp_fulfill_encode(uint8_t *out, size_t cap, const uint8_t fulfillment[32], ilp_bytes_view data);
 size_t ilp_reject_encode(uint8_t *out, size_t cap, const uint8_t code[3], ilp_bytes_view triggered_by, ilp_bytes_view message,
                          ilp_bytes_view data);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -14,11 +14,19 @@ typedef struct ilp_reject_entry {
     const char *message; /* what the peer reads */
 } ilp_reject_entry;
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Never NULL: an unknown status gives the entry of ILP_INTERNAL_ERROR. */
 const ilp_reject_entry *ilp_reject_lookup(int status);
 
 /* Our own Reject. `data` is 16 bytes (received u64, maximum u64) for ILP_AMOUNT_TOO_LARGE and empty otherwise.
  * Returns the length, 0 when it does not fit. Our own Rejects are at most 512 bytes for addresses up to 400 bytes. */
 size_t ilp_reject_make(uint8_t *out, size_t cap, int status, ilp_bytes_view triggered_by, uint64_t received, uint64_t maximum);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

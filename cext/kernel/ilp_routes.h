@@ -4,6 +4,8 @@
 #ifndef ILP_ROUTES_H
 #define ILP_ROUTES_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "ilp_packet.h"
@@ -17,12 +19,24 @@ typedef struct ilp_route {
     uint32_t link;         /* link number, opaque here */
 } ilp_route;
 
-/* Copies the prefixes. A repeated prefix: the last one wins. NULL when memory runs out. */
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Copies the prefixes. A repeated prefix: the last one wins. NULL when memory runs out (or holds over 32 GiB of prefixes). */
 ilp_routes *ilp_routes_build(const ilp_route *routes, uint32_t count);
 void ilp_routes_free(ilp_routes *routes);
 
 /* Link number of the longest matching prefix, ILP_NO_LINK when nothing matches. prefix_len (may be NULL) gets its length. */
 uint32_t ilp_routes_find(const ilp_routes *routes, ilp_bytes_view destination, uint32_t *prefix_len);
-uint32_t ilp_routes_count(const ilp_routes *routes);
+uint32_t ilp_routes_count(const ilp_routes *routes); /* distinct prefixes */
+size_t ilp_routes_memory(const ilp_routes *routes);  /* bytes held */
+
+/* Walk the table in the order the prefixes first came: *cursor starts at 0. False at the end. The view lives as long as the table. */
+bool ilp_routes_next(const ilp_routes *routes, uint32_t *cursor, ilp_route *out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -10,9 +10,17 @@
 #define ILP_TIME_MS_MIN (-62135596800000LL) /* 0001-01-01T00:00:00.000Z */
 #define ILP_TIME_MS_MAX 253402300799999LL   /* 9999-12-31T23:59:59.999Z */
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* ILP_OK or ILP_INVALID_PACKET. */
 int ilp_time_parse(const uint8_t digits[17], int64_t *ms);
 /* ms must lie in [ILP_TIME_MS_MIN, ILP_TIME_MS_MAX]. */
 void ilp_time_format(int64_t ms, uint8_t digits[17]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -190,6 +190,7 @@ cdef extern from "ilp_packet.h" nogil:
         ILP_FULFILL_MAX
         ILP_REJECT_MAX
         ILP_PREPARE_MIN
+        ILP_F08_DATA_LEN
     ctypedef struct ilp_bytes_view:
         const uint8_t *at
         uint32_t len
@@ -245,6 +246,8 @@ cdef extern from "ilp_routes.h" nogil:
     void ilp_routes_free(ilp_routes *routes)
     uint32_t ilp_routes_find(const ilp_routes *routes, ilp_bytes_view destination, uint32_t *prefix_len)
     uint32_t ilp_routes_count(const ilp_routes *routes)
+    size_t ilp_routes_memory(const ilp_routes *routes)
+    bint ilp_routes_next(const ilp_routes *routes, uint32_t *cursor, ilp_route *out)
 
 
 cdef extern from "ilp_address.h" nogil:
@@ -261,14 +264,39 @@ cdef extern from "ilp_address.h" nogil:
     bint ilp_address_prefix_valid(const uint8_t *prefix, size_t len)
     ilp_scheme ilp_address_scheme(const uint8_t *address, size_t len)
     bint ilp_address_has_prefix(const uint8_t *address, size_t len, const uint8_t *prefix, size_t prefix_len)
+    bint ilp_address_characters(const uint8_t *at, size_t len)
 
 
 cdef extern from "ilp_time.h" nogil:
     enum:
         ILP_TIMESTAMP_LEN
+    int64_t ILP_TIME_MS_MIN
+    int64_t ILP_TIME_MS_MAX
     int ilp_time_parse(const uint8_t *digits, int64_t *ms)
     void ilp_time_format(int64_t ms, uint8_t *digits)
 
 
 cdef extern from "ilp_sha256.h" nogil:
     void ilp_sha256_32(const uint8_t *input, uint8_t *digest)
+    void ilp_sha256_32_portable(const uint8_t *input, uint8_t *digest)
+    bint ilp_sha256_accelerated()
+
+
+cdef extern from "<stdbool.h>" nogil:
+    ctypedef bint cbool "bool"  # where C takes a pointer to bool, which a Cython bint (int) is not
+
+
+cdef extern from "ilp_oer.h" nogil:
+    enum:
+        ILP_OER_LENGTH_MAX
+    uint64_t ilp_oer_get_u64(const uint8_t *at)
+    void ilp_oer_put_u64(uint8_t *at, uint64_t value)
+    size_t ilp_oer_length_size(uint64_t length)
+    size_t ilp_oer_uint_size(uint64_t value)
+    const uint8_t *ilp_oer_get_length(const uint8_t *at, const uint8_t *end, uint64_t *length, cbool *canonical)
+    uint8_t *ilp_oer_put_length(uint8_t *at, uint64_t length)
+    const uint8_t *ilp_oer_get_varstring(const uint8_t *at, const uint8_t *end, uint32_t max, const uint8_t **value,
+                                         uint32_t *length, cbool *canonical)
+    uint8_t *ilp_oer_put_varstring(uint8_t *at, const uint8_t *value, uint32_t length)
+    const uint8_t *ilp_oer_get_varuint(const uint8_t *at, const uint8_t *end, uint64_t *value, cbool *canonical)
+    uint8_t *ilp_oer_put_varuint(uint8_t *at, uint64_t value)
