@@ -35,6 +35,11 @@ typedef struct ilp_context {
 
     ilp_buffer *packet;  /* the Prepare until Link.send takes it (then NULL); the answer on the way back */
 
+    const void *pipeline_in;  /* the ilp_pipeline each side was walked through: replaced ones live until the packet ends */
+    const void *pipeline_out; /* NULL until routed */
+    uint32_t amount_offset;   /* where the Prepare's amount starts in packet */
+    uint32_t padding;
+
     struct ilp_link *incoming;
     struct ilp_link *outgoing; /* NULL until routed */
     uint64_t incoming_token;   /* the incoming link's name for this request, given back with the answer */

@@ -78,6 +78,9 @@ cdef extern from "ilp_context.h" nogil:
         uint8_t hooks_out
         uint32_t data_len
         ilp_buffer *packet
+        const void *pipeline_in
+        const void *pipeline_out
+        uint32_t amount_offset
         ilp_link *incoming
         ilp_link *outgoing
         uint64_t incoming_token
