@@ -71,6 +71,14 @@ typedef struct ilp_context {
     uint64_t scratch_out[ILP_HOOKS_MAX]; /* likewise, outgoing */
 } ilp_context;
 
+/* amount_outgoing = floor(base): exact base units when no exchange follows. 0 when the result does not fit u64. */
+static inline int ilp_context_floor_base(ilp_context *ctx) {
+    ilp_u128 base = ctx->base_denominator == 1 ? ctx->base_numerator : ctx->base_numerator / ctx->base_denominator;
+    if (base > UINT64_MAX) return 0;
+    ctx->amount_outgoing = (uint64_t)base;
+    return 1;
+}
+
 static inline uint64_t ilp_context_handle(const ilp_context *ctx) {
     return ((uint64_t)ctx->generation << 32) | ctx->index;
 }

@@ -9,7 +9,6 @@ from libc.string cimport memcmp, memcpy
 
 from ilprouter.bindings.kernel cimport (
     ILP_AMOUNT_OVERFLOW,
-    ILP_AMOUNT_TOO_LARGE,
     ILP_BUFFER_SMALL,
     ILP_CONNECTOR_BUSY,
     ILP_EXPIRED,
@@ -49,6 +48,7 @@ from ilprouter.bindings.kernel cimport (
     ILP_WRONG_CONDITION,
     ILP_WRONG_NETWORK,
     ilp_address_scheme,
+    ilp_context_floor_base,
     ilp_context_handle,
     ilp_fulfill_encode,
     ilp_fulfill_parse,
@@ -79,14 +79,12 @@ from ilprouter.bindings.kernel cimport (
     ilp_reject_view,
     ilp_routes_find,
     ilp_sha256_32,
-    ilp_u128,
 )
 from ilprouter.core.endpoint cimport Link
 from ilprouter.core.pipeline cimport Pipeline
 
 cdef uint32_t NONE = 0xFFFFFFFF
 cdef int64_t MS = 1_000_000
-cdef uint64_t AMOUNT_MAX = 0xFFFFFFFFFFFFFFFF
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------
@@ -196,7 +194,6 @@ cdef int route(switch_state *s, ilp_context *ctx) noexcept nogil:
     cdef ilp_scheme scheme = ilp_address_scheme(ctx.destination_view, ctx.destination_len)
     cdef uint32_t number
     cdef switch_port *port
-    cdef ilp_u128 base
     if scheme == ILP_SCHEME_PEER:
         number = s.local_port
         if number == ILP_NO_LINK:
@@ -218,12 +215,8 @@ cdef int route(switch_state *s, ilp_context *ctx) noexcept nogil:
         return ILP_UNREACHABLE
     if port.link == ctx.incoming:
         return ILP_ROUTE_LOOP
-    base = ctx.base_numerator
-    if ctx.base_denominator != 1:
-        base = base / ctx.base_denominator  # rounds down; an outgoing exchange starts again from the exact fraction
-    if base > AMOUNT_MAX:
+    if not ilp_context_floor_base(ctx):  # an outgoing exchange starts again from the exact fraction
         return ILP_AMOUNT_OVERFLOW
-    ctx.amount_outgoing = <uint64_t>base
     ctx.outgoing = port.link
     ctx.pipeline_out = port.outgoing
     return ilp_link_ready(port.link, ctx.packet.len)
@@ -292,7 +285,7 @@ cdef void on_prepare(
     cdef ilp_prepare_view view
     cdef ilp_context *ctx
     cdef ilp_buffer *rewritten
-    cdef int64_t now_ms = (now_ns + s.round.wall_offset_ns) / MS
+    cdef int64_t now_ms = (now_ns + s.round.wall_offset_ns) // MS
     cdef int64_t expires_ms
     link.prepares_in += 1
     if ilp_prepare_parse(packet.data + packet.offset, packet.len, &view) != ILP_OK:
@@ -333,10 +326,10 @@ cdef void on_prepare(
         return
     # Far dates are clamped before they are turned into nanoseconds, which year 9999 does not fit.
     expires_ms = view.expires_at_ms - now_ms
-    if expires_ms > s.hold_max_ns / MS:
+    if expires_ms > s.hold_max_ns // MS:
         ctx.expires_incoming_ns = now_ns + 2 * s.hold_max_ns
         ctx.expires_outgoing_ns = now_ns + s.hold_max_ns
-        ctx.expires_outgoing_ms = now_ms + s.hold_max_ns / MS
+        ctx.expires_outgoing_ms = now_ms + s.hold_max_ns // MS
     else:
         ctx.expires_incoming_ns = view.expires_at_ms * MS - s.round.wall_offset_ns
         ctx.expires_outgoing_ns = ctx.expires_incoming_ns
@@ -688,12 +681,13 @@ cdef class Switch(Receiver):
 
     def counters(self):
         """Counters since start; `rejects` maps the stable name of each status that occurred to its count."""
+        cdef int status
+        rejects = {}
+        for status in range(ILP_REJECT_FIRST, ILP_REJECT_END):
+            if self.state.rejects[status]:
+                rejects[ilp_reject_lookup(status).name.decode()] = self.state.rejects[status]
         return {
-            "rejects": {
-                ilp_reject_lookup(status).name.decode(): self.state.rejects[status]
-                for status in range(ILP_REJECT_FIRST, ILP_REJECT_END)
-                if self.state.rejects[status]
-            },
+            "rejects": rejects,
             "answers_unknown": self.state.answers_unknown,
             "answers_lost": self.state.answers_lost,
             "fulfills_late": self.state.fulfills_late,
