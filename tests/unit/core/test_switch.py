@@ -8,6 +8,7 @@ import pytest
 from ilprouter.core.endpoint import Pool, Round
 from ilprouter.core.packet import Fulfill, Prepare, Reject, parse
 from ilprouter.core.pipeline import Pipeline
+from ilprouter.core.reject import Status
 from ilprouter.core.routes import RouteTable
 from ilprouter.core.switch import Switch
 from ilprouter.endpoints.loopback import LoopbackEndpoint
@@ -178,7 +179,7 @@ async def test_draining_refuses_new_prepares_and_finishes_old_ones(node):
     node.bob_answers = lambda packet: hold
     waiting = asyncio.ensure_future(node.send(prepare()))
     await asyncio.sleep(0)
-    node.switch.set_refusal(29)
+    node.switch.set_refusal(Status.STORE_BUSY)
     assert (await node.send(prepare())).code == "T03"
     hold.set_result(fulfill())
     assert isinstance(await waiting, Fulfill)
