@@ -35,6 +35,11 @@ typedef struct ilp_context {
 
     ilp_buffer *packet;  /* the Prepare until Link.send takes it (then NULL); the answer on the way back */
 
+    const void *pipeline_in;  /* the ilp_pipeline each side was walked through: replaced ones live until the packet ends */
+    const void *pipeline_out; /* NULL until routed */
+    uint32_t amount_offset;   /* where the Prepare's amount starts in packet */
+    uint32_t padding;
+
     struct ilp_link *incoming;
     struct ilp_link *outgoing; /* NULL until routed */
     uint64_t incoming_token;   /* the incoming link's name for this request, given back with the answer */
@@ -65,6 +70,14 @@ typedef struct ilp_context {
     uint64_t scratch_in[ILP_HOOKS_MAX];  /* one word for each hook of the incoming pipeline, for its own way back */
     uint64_t scratch_out[ILP_HOOKS_MAX]; /* likewise, outgoing */
 } ilp_context;
+
+/* amount_outgoing = floor(base): exact base units when no exchange follows. 0 when the result does not fit u64. */
+static inline int ilp_context_floor_base(ilp_context *ctx) {
+    ilp_u128 base = ctx->base_denominator == 1 ? ctx->base_numerator : ctx->base_numerator / ctx->base_denominator;
+    if (base > UINT64_MAX) return 0;
+    ctx->amount_outgoing = (uint64_t)base;
+    return 1;
+}
 
 static inline uint64_t ilp_context_handle(const ilp_context *ctx) {
     return ((uint64_t)ctx->generation << 32) | ctx->index;

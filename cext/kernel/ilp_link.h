@@ -43,8 +43,8 @@ typedef struct ilp_link_ops {
 typedef struct ilp_receiver {
     /* A request from the peer. Takes the buffer. `token` comes back in exactly one reply, now or later. */
     void (*on_prepare)(struct ilp_receiver *self, ilp_link *link, uint64_t token, ilp_buffer *packet, int64_t now_ns);
-    /* An answer to the request `handle` (given to send). Takes the buffer. The receiver calls finish in its own time,
-     * also for handles it no longer knows (then at once, with ILP_OUTCOME_REFUSED). */
+    /* An answer to the request `handle` (given to send). Takes the buffer. The receiver calls finish in its own time, once:
+     * a request that it has finished already (expired) must not be answered any more, the link drops such answers itself. */
     void (*on_answer)(struct ilp_receiver *self, ilp_link *link, uint64_t handle, uint64_t token, ilp_buffer *answer, int64_t now_ns);
     /* The next hop said in the transport's own words that it will not answer `handle` (HTTP status, refused stream):
      * `status` is the Reject to make. Never called when the outcome is in doubt (lost connection): then the timer decides. */

@@ -78,6 +78,9 @@ cdef extern from "ilp_context.h" nogil:
         uint8_t hooks_out
         uint32_t data_len
         ilp_buffer *packet
+        const void *pipeline_in
+        const void *pipeline_out
+        uint32_t amount_offset
         ilp_link *incoming
         ilp_link *outgoing
         uint64_t incoming_token
@@ -98,6 +101,7 @@ cdef extern from "ilp_context.h" nogil:
         uint64_t *scratch_in
         uint64_t *scratch_out
     uint64_t ilp_context_handle(const ilp_context *ctx)
+    bint ilp_context_floor_base(ilp_context *ctx)
 
 
 cdef extern from "ilp_pending.h" nogil:
