@@ -1,4 +1,4 @@
-"""Socket addresses, URLs and ILP addresses as the file writes them: parse or None.
+"""Socket addresses and URLs as the file writes them: parse or None.
 
 Never resolves a name, never connects.
 """
@@ -8,8 +8,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from urllib.parse import urlsplit
-
-SEGMENTS = re.compile(r"(?:g|private|example|peer|self|test[1-3]?|local)(?:\.[A-Za-z0-9_~-]+)*")
 
 
 def split_socket_address(text: str) -> tuple[str, int] | None:
@@ -57,13 +55,3 @@ def url_is_loopback(text: str) -> bool:
         return is_loopback(host)
     except ValueError:
         return False
-
-
-def is_ilp_prefix(text: str) -> bool:
-    """A scheme with any number of segments (IL-RFC 15); the empty prefix is the default route."""
-    return text == "" or (len(text) <= 1023 and SEGMENTS.fullmatch(text) is not None)
-
-
-def is_ilp_address(text: str) -> bool:
-    """A full ILP address: a scheme and at least one segment."""
-    return "." in text and is_ilp_prefix(text)

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ilprouter.config.addresses import (
-    is_ilp_address,
-    is_ilp_prefix,
     is_loopback,
     split_socket_address,
     url_is_loopback,
@@ -23,6 +21,7 @@ from ilprouter.config.links import HttpLink, HttpListen, UdpLink, UdpListen
 from ilprouter.config.origins import Origins
 from ilprouter.config.pipeline import SIDES, Side
 from ilprouter.config.types import Balance, Config, Peer, PeerLimits
+from ilprouter.core.address import valid_address, valid_prefix
 from ilprouter.errors import ConfigError
 
 Breaches = Iterator[ConfigError]
@@ -38,7 +37,7 @@ def check_node(config: Config, origins: Origins) -> Breaches:
     if node.address is not None and node.parent is not None:
         yield origins.error("node.parent", node.parent, "no parent when node.address is set")
     if node.address is not None and (
-        not is_ilp_address(node.address) or node.address.split(".")[0] in HOPLESS
+        not valid_address(node.address) or node.address.split(".")[0] in HOPLESS
     ):
         yield origins.error(
             "node.address",
@@ -275,7 +274,7 @@ def check_routes(config: Config, origins: Origins) -> Breaches:
     seen: set[str] = set()
     for number, route in enumerate(config.routes):
         key = f"route[{number}]"
-        if not is_ilp_prefix(route.prefix) or route.prefix.split(".")[0] in HOPLESS:
+        if not valid_prefix(route.prefix) or route.prefix.split(".")[0] in HOPLESS:
             yield origins.error(
                 f"{key}.prefix",
                 route.prefix,

@@ -74,7 +74,9 @@ class Admin(Strict, frozen=True):
         tuple[Uid, ...],
         about("User ids that may use the socket, besides root and the router's own."),
     ] = ()
-    allow_gids: Annotated[tuple[Uid, ...], about("Primary group ids that may use the socket.")] = ()
+    allow_gids: Annotated[
+        tuple[Uid, ...], about("Group ids whose members may use the socket.")
+    ] = ()
 
 
 class Rate(Strict, frozen=True):
