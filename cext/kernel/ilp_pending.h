@@ -8,6 +8,10 @@
 
 typedef struct ilp_pending ilp_pending;
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 ilp_pending *ilp_pending_new(uint32_t slots_max, int64_t now_ns); /* NULL when memory cannot be mapped */
 void ilp_pending_free(ilp_pending *pending);
 
@@ -26,5 +30,9 @@ ilp_context *ilp_pending_expired(ilp_pending *pending, int64_t now_ns);
 
 uint32_t ilp_pending_in_use(const ilp_pending *pending);
 uint32_t ilp_pending_max(const ilp_pending *pending);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

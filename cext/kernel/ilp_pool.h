@@ -23,6 +23,10 @@ typedef struct ilp_buffer {
 
 typedef struct ilp_pool ilp_pool;
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Reserve address space for the buffers; pages are touched on first use. Returns NULL when the mapping fails. */
 ilp_pool *ilp_pool_new(uint32_t small_count, uint32_t large_count);
 void ilp_pool_free(ilp_pool *pool);
@@ -33,5 +37,9 @@ ilp_buffer *ilp_pool_get(ilp_pool *pool, uint32_t size);
 void ilp_pool_put(ilp_pool *pool, ilp_buffer *buffer);
 
 uint32_t ilp_pool_in_use(const ilp_pool *pool); /* buffers handed out: 0 at rest, or something leaks */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
