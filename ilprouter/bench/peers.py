@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from collections.abc import Collection
 from typing import Any
 
 from ilprouter.bench.load import Load
@@ -20,12 +21,24 @@ class Peers:
     """All peers of a topology, in this process.
 
     topology       who they are and where the router listens
+    only           names of the peers to play; None: all of them
+    mirror         the peers also accept their own tokens: what a proxy passes on arrives unchanged
     in_flight_max  requests in flight over all peers
     trace_max      see `Load`
     """
 
-    def __init__(self, topology: Topology, in_flight_max: int = 65_536, trace_max: int = 0) -> None:
+    def __init__(
+        self,
+        topology: Topology,
+        in_flight_max: int = 65_536,
+        trace_max: int = 0,
+        *,
+        only: Collection[str] | None = None,
+        mirror: bool = False,
+    ) -> None:
         self.topology = topology
+        self.specs = [peer for peer in topology.peers if only is None or peer.name in only]
+        self.mirror = mirror
         self.round = Round()
         self.pool = Pool(max(in_flight_max * 4, 131_072), 64)
         self.load = Load(self.round, self.pool, in_flight_max, trace_max)
@@ -35,13 +48,13 @@ class Peers:
 
     async def open(self, reject_every: int = 0) -> None:
         """Bind every peer's endpoint and point its link at the router."""
-        for peer in self.topology.peers:
+        for peer in self.specs:
             link = await self._open_peer(peer)
             self.links[peer.name] = link
             self.numbers[peer.name] = self.load.add(link, reject_every)
 
     async def _open_peer(self, peer: PeerSpec) -> Link:
-        options: dict[str, Any] = {"in_flight": 65_536} if len(self.topology.peers) < 10 else {}
+        options: dict[str, Any] = {"in_flight": 65_536} if len(self.specs) < 10 else {}
         if peer.transport == "udp":
             from ilprouter.endpoints.udp import UdpEndpoint
 
@@ -61,7 +74,7 @@ class Peers:
         return http.add_link(
             "router",
             url=self.topology.router_url(peer.transport),
-            incoming_tokens=[peer.token_from_router],
+            incoming_tokens=[peer.token_to_router if self.mirror else peer.token_from_router],
             outgoing_token=peer.token_to_router,
             ssl_context=client,
             **options,

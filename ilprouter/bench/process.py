@@ -163,3 +163,7 @@ class RouterProcess(Child):
         if status != 200:
             raise self.fail(f"answered {status} to GET {target}: {answer}")
         return answer
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """The router's books, as its admin API shows them; empty without balances."""
+        return list(self.get("/v1/accounts")["accounts"])

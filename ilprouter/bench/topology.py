@@ -35,6 +35,11 @@ def free_ports(count: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> list
         return found
 
 
+def free_udp_ports(count: int) -> list[int]:
+    """Like `free_ports`, for UDP."""
+    return free_ports(count, socket.SOCK_DGRAM)
+
+
 @dataclass(frozen=True)
 class PeerSpec:
     """One peer of the router under load.

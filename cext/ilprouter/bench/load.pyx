@@ -19,6 +19,7 @@ from ilprouter.bindings.kernel cimport (
     ILP_OUTCOME_FULFILLED,
     ILP_OUTCOME_REFUSED,
     ILP_OUTCOME_REJECTED,
+    ILP_STATE_FREE,
     ilp_buffer,
     ilp_bytes_view,
     ilp_context,
@@ -29,11 +30,13 @@ from ilprouter.bindings.kernel cimport (
     ilp_link,
     ilp_link_ready,
     ilp_pending_arm,
+    ilp_pending_at,
     ilp_pending_expired,
     ilp_pending_find,
     ilp_pending_free,
     ilp_pending_get,
     ilp_pending_in_use,
+    ilp_pending_max,
     ilp_pending_new,
     ilp_pending_put,
     ilp_pool_get,
@@ -196,6 +199,24 @@ cdef class Load(Receiver):
             await asyncio.sleep(0.005)
         return ilp_pending_in_use(self.engine.pending) == 0
 
+    def abandon(self):
+        """Give up every request in flight as if it had expired: what a payer does whose router has died.
+
+        returns  how many there were
+        """
+        cdef uint32_t index
+        cdef uint64_t count = 0
+        cdef ilp_context *ctx
+        self.round.begin()
+        with nogil:
+            for index in range(ilp_pending_max(self.engine.pending)):
+                ctx = ilp_pending_at(self.engine.pending, index)
+                if ctx != NULL and ctx.state != ILP_STATE_FREE:
+                    give_up(&self.engine, ctx)
+                    count += 1
+        self.round.finish()
+        return count
+
     def tick(self):
         """One turn of the engine's clock: expire, fill windows, send what is due."""
         cdef uint32_t number
@@ -331,18 +352,20 @@ cdef void release(Engine *engine, Lane *lane, ilp_context *ctx) noexcept nogil:
     ilp_pending_put(engine.pending, ctx)
 
 
+cdef void give_up(Engine *engine, ilp_context *ctx) noexcept nogil:
+    """No answer came: tell the link, and keep the amount apart from what was fulfilled or rejected."""
+    cdef Lane *lane = &engine.lanes[ctx.outgoing.number]
+    lane.ledger.timed_out += 1
+    lane.ledger.amount_unanswered += ctx.amount_outgoing
+    lane.link.ops.finish(lane.link, ctx.outgoing_token, ILP_OUTCOME_EXPIRED)
+    release(engine, lane, ctx)
+
+
 cdef void expire(Engine *engine) noexcept nogil:
-    cdef ilp_context *ctx
-    cdef Lane *lane
-    while True:
+    cdef ilp_context *ctx = ilp_pending_expired(engine.pending, engine.round.now_ns)
+    while ctx != NULL:
+        give_up(engine, ctx)
         ctx = ilp_pending_expired(engine.pending, engine.round.now_ns)
-        if ctx == NULL:
-            return
-        lane = &engine.lanes[ctx.outgoing.number]
-        lane.ledger.timed_out += 1
-        lane.ledger.amount_unanswered += ctx.amount_outgoing
-        lane.link.ops.finish(lane.link, ctx.outgoing_token, ILP_OUTCOME_EXPIRED)
-        release(engine, lane, ctx)
 
 
 cdef str code_name(uint32_t index):

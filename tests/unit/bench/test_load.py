@@ -216,3 +216,27 @@ async def test_send_wants_either_a_window_or_a_rate():
             pair.load.send(pair.near_number, Traffic(["g.far.a"]), **how)
     with pytest.raises(ValueError, match="no link 9"):
         pair.load.send(9, None)
+
+
+async def test_abandon_gives_up_what_is_in_flight_at_once():
+    pair = Pair()
+
+    async def never(_packet):
+        await asyncio.sleep(0.1)
+        return Reject("T00", "g.far", "slow", b"").to_bytes()
+
+    endpoint = LoopbackEndpoint(pair.round, pair.pool)
+    number = pair.load.add(endpoint.add_link("slow", never))
+    pair.load.send(number, Traffic(["g.far.a"], amounts=[9]), window=5)
+    pair.load.start()
+    pair.load.stop()
+    await asyncio.sleep(0.02)
+    assert pair.load.in_flight == 5
+    assert pair.load.abandon() == 5
+    assert pair.load.in_flight == 0
+    await asyncio.sleep(0.15)
+    pair.load.close()
+    lane = pair.load.lane(number)
+    assert lane["timed_out"] == lane["late"] == 5
+    assert lane["amount_unanswered"] == 45
+    assert pair.pool.in_use == 0
