@@ -31,9 +31,9 @@ typedef struct ilp_context {
     uint8_t hooks_in;    /* hooks of the incoming pipeline that let it pass: these are walked back */
     uint8_t hooks_out;   /* likewise, outgoing */
     uint8_t reserved;
-    uint32_t data_len;   /* length of the Prepare's data, kept for byte quotas */
+    uint32_t data_len; /* length of the Prepare's data, kept for byte quotas */
 
-    ilp_buffer *packet;  /* the Prepare until Link.send takes it (then NULL); the answer on the way back */
+    ilp_buffer *packet; /* the Prepare until Link.send takes it (then NULL); the answer on the way back */
 
     const void *pipeline_in;  /* the ilp_pipeline each side was walked through: replaced ones live until the packet ends */
     const void *pipeline_out; /* NULL until routed */
@@ -79,8 +79,6 @@ static inline int ilp_context_floor_base(ilp_context *ctx) {
     return 1;
 }
 
-static inline uint64_t ilp_context_handle(const ilp_context *ctx) {
-    return ((uint64_t)ctx->generation << 32) | ctx->index;
-}
+static inline uint64_t ilp_context_handle(const ilp_context *ctx) { return ((uint64_t)ctx->generation << 32) | ctx->index; }
 
 #endif

@@ -45,7 +45,8 @@ typedef struct ilp_receiver {
     void (*on_prepare)(struct ilp_receiver *self, ilp_link *link, uint64_t token, ilp_buffer *packet, int64_t now_ns);
     /* An answer to the request `handle` (given to send). Takes the buffer. The receiver calls finish in its own time, once:
      * a request that it has finished already (expired) must not be answered any more, the link drops such answers itself. */
-    void (*on_answer)(struct ilp_receiver *self, ilp_link *link, uint64_t handle, uint64_t token, ilp_buffer *answer, int64_t now_ns);
+    void (*on_answer)(struct ilp_receiver *self, ilp_link *link, uint64_t handle, uint64_t token, ilp_buffer *answer,
+                      int64_t now_ns);
     /* The next hop said in the transport's own words that it will not answer `handle` (HTTP status, refused stream):
      * `status` is the Reject to make. Never called when the outcome is in doubt (lost connection): then the timer decides. */
     void (*on_failure)(struct ilp_receiver *self, ilp_link *link, uint64_t handle, uint64_t token, int status, int64_t now_ns);
@@ -54,13 +55,13 @@ typedef struct ilp_receiver {
 struct ilp_link {
     const ilp_link_ops *ops;
     ilp_receiver *receiver;
-    uint32_t number;    /* dense, from 0; the switch's index into its tables */
-    uint32_t room;      /* requests that may still be sent now: 0 means busy (T02). Kept by the endpoint */
-    uint8_t up;         /* 0: down (T01). Kept by the endpoint */
-    uint8_t lossy;      /* reserved for links that may lose answers after a crash (HTTP): 1, links with resume: 0 */
+    uint32_t number; /* dense, from 0; the switch's index into its tables */
+    uint32_t room;   /* requests that may still be sent now: 0 means busy (T02). Kept by the endpoint */
+    uint8_t up;      /* 0: down (T01). Kept by the endpoint */
+    uint8_t lossy;   /* reserved for links that may lose answers after a crash (HTTP): 1, links with resume: 0 */
     uint16_t reserved;
     uint32_t packet_max; /* largest ILP packet the link carries, bytes; larger ones are refused with T00 before send */
-    void *owner;        /* the endpoint's own state */
+    void *owner;         /* the endpoint's own state */
     /* Counters, written by the receiver (packets) and the endpoint (bytes); read by the metrics at scrape. */
     uint64_t prepares_in, prepares_out, fulfills_in, fulfills_out, rejects_in, rejects_out;
     uint64_t bytes_in, bytes_out;

@@ -28,8 +28,8 @@ static int size_class_open(size_class *class, uint32_t capacity, uint32_t count)
     class->fresh = 0;
     class->memory = NULL;
     if (count == 0) return 0;
-    void *memory = mmap(NULL, (size_t)class->stride * count, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory =
+        mmap(NULL, (size_t)class->stride * count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) return -1;
     class->memory = memory;
     return 0;

@@ -3,9 +3,7 @@
 
 typedef unsigned __int128 u128;
 
-static inline uint64_t high(u128 value) {
-    return (uint64_t)(value >> 64);
-}
+static inline uint64_t high(u128 value) { return (uint64_t)(value >> 64); }
 
 bool ilp_ratio_floor_wide(u128 numerator, uint64_t multiplier, uint64_t denominator, uint64_t divisor, uint64_t *out) {
     /* Dividend of three 64-bit digits d2 d1 d0, divisor of two: v1 v0. */

@@ -1,4 +1,4 @@
-"""Packets for tests: a Prepare with a known preimage, its Fulfill, and a Reject. Uses the product's codec."""
+"""Packets for tests: a Prepare with a known preimage, its Fulfill, a Reject. By our own codec."""
 
 import hashlib
 import time

@@ -14,8 +14,8 @@
 #include <time.h>
 
 #define ECHO_BATCH 64u
-#define ECHO_AREA 65536u       /* one slot takes the largest merged datagram */
-#define ECHO_SEGMENTS_MAX 64u  /* the kernel's UDP_MAX_SEGMENTS of older releases */
+#define ECHO_AREA 65536u      /* one slot takes the largest merged datagram */
+#define ECHO_SEGMENTS_MAX 64u /* the kernel's UDP_MAX_SEGMENTS of older releases */
 #define ECHO_PAYLOAD_MAX 65000u
 
 typedef struct echo_slots {

@@ -132,8 +132,10 @@ cdef extern from "ilp_link.h" nogil:
         void (*finish)(ilp_link *link, uint64_t token, int outcome) noexcept nogil
     ctypedef struct ilp_receiver:
         void (*on_prepare)(ilp_receiver *self, ilp_link *link, uint64_t token, ilp_buffer *packet, int64_t now_ns) noexcept nogil
-        void (*on_answer)(ilp_receiver *self, ilp_link *link, uint64_t handle, uint64_t token, ilp_buffer *answer, int64_t now_ns) noexcept nogil
-        void (*on_failure)(ilp_receiver *self, ilp_link *link, uint64_t handle, uint64_t token, int status, int64_t now_ns) noexcept nogil
+        void (*on_answer)(ilp_receiver *self, ilp_link *link, uint64_t handle, uint64_t token, ilp_buffer *answer,
+                          int64_t now_ns) noexcept nogil
+        void (*on_failure)(ilp_receiver *self, ilp_link *link, uint64_t handle, uint64_t token, int status,
+                           int64_t now_ns) noexcept nogil
     ctypedef struct ilp_link:
         const ilp_link_ops *ops
         ilp_receiver *receiver

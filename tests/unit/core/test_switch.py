@@ -1,4 +1,4 @@
-"""The switch's invariants, over loopback links: routing, expiry, fulfillment check, one outcome, refusals, barrier."""
+"""The switch's invariants over loopback links: routing, expiry, one outcome, refusals, barrier."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""The loopback endpoint and the Python bridge: the two ends of the seam that tests and tools stand on."""
+"""The loopback endpoint and the Python bridge: the two ends of the seam that tests stand on."""
 
 import asyncio
 
@@ -25,7 +25,9 @@ async def test_a_request_is_answered_by_the_receiver(parts):
     receiver = PythonReceiver(round, pool)
     link = endpoint.add_link("client")
     receiver.add(link)
-    receiver.on_prepare = lambda link, token, packet: receiver.reply(link, token, FULFILL + packet[-1:])
+    receiver.on_prepare = lambda link, token, packet: receiver.reply(
+        link, token, FULFILL + packet[-1:]
+    )
     assert await link.request(PREPARE + b"!") == FULFILL + b"!"
 
 
@@ -72,7 +74,9 @@ async def test_a_failing_handler_is_a_failure_of_that_packet_only(parts):
     def handler(packet):
         raise ValueError("planted")
 
-    receiver = PythonReceiver(round, pool, on_failure=lambda link, handle, status: failed.append(handle))
+    receiver = PythonReceiver(
+        round, pool, on_failure=lambda link, handle, status: failed.append(handle)
+    )
     link = endpoint.add_link("local", handler, 4)
     receiver.add(link)
     receiver.send(link, PREPARE, handle=5)
