@@ -1,6 +1,6 @@
 """Log lines on stderr: logfmt or JSON, UTC, bounded per cause, without secrets.
 
-Owns the form of a line; never called per packet, knows no router and no configuration file.
+Owns the form of a line; never called per packet, knows no router.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 from typing import Any, Literal, TextIO
 
 from ilprouter import clock
+from ilprouter.config.types import Log
 
 # syslog's numbers, which journald reads from a line's start: error, warning, info, debug.
 PRIORITIES = {"CRITICAL": 2, "ERROR": 3, "WARNING": 4, "INFO": 6, "DEBUG": 7}
@@ -115,23 +116,18 @@ def under_journald(stream: TextIO) -> bool:
     return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
 
-def set_up(
-    level: str = "info",
-    form: Literal["logfmt", "json"] = "logfmt",
-    lines_per_second: int = 100,
-    stream: TextIO | None = None,
-) -> None:
+def setup(log: Log, stream: TextIO | None = None) -> None:
     """Send everything that is logged to one stream, replacing what was set up before.
 
-    level    "debug", "info", "warning" or "error"
+    log      the [log] table
     stream   stderr when None
     """
     target = sys.stderr if stream is None else stream
     handler = logging.StreamHandler(target)
-    handler.setFormatter(Formatter(form, under_journald(target)))
-    handler.addFilter(RateLimit(lines_per_second))
+    handler.setFormatter(Formatter(log.format, under_journald(target)))
+    handler.addFilter(RateLimit(log.lines_per_second))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
+    root.setLevel(log.level.upper())
     # aiohttp's access lines would be one per request of a metrics scraper.
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

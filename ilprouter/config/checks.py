@@ -9,7 +9,9 @@ start or a reload.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 
+from ilprouter import registry
 from ilprouter.config.addresses import (
     is_loopback,
     split_socket_address,
@@ -19,10 +21,10 @@ from ilprouter.config.addresses import (
 from ilprouter.config.atoms import PORTS
 from ilprouter.config.links import HttpLink, HttpListen, UdpLink, UdpListen
 from ilprouter.config.origins import Origins
-from ilprouter.config.pipeline import SIDES, Side
 from ilprouter.config.types import Balance, Config, Peer, PeerLimits
 from ilprouter.core.address import valid_address, valid_prefix
 from ilprouter.errors import ConfigError
+from ilprouter.rates.base import parse_price, to_rate
 
 Breaches = Iterator[ConfigError]
 URL = "an http:// or https:// URL without user name"
@@ -135,6 +137,8 @@ def check_http_link(config: Config, origins: Origins, key: str, link: HttpLink) 
         yield origins.error(f"{key}.link.url", shown, URL)
     elif link.url is not None and link.url.startswith("http:") and (link.ca or link.cert):
         yield origins.error(f"{key}.link.url", link.url, "an https:// URL when ca or cert is set")
+    if link.url is not None and link.outgoing_token is None:
+        yield origins.error(f"{key}.link.outgoing_token", None, "a token together with url")
     if link.url is None and link.outgoing_token is not None:
         yield origins.error(
             f"{key}.link.outgoing_token", link.outgoing_token, "only together with url"
@@ -243,15 +247,18 @@ def check_terms(config: Config, origins: Origins, key: str, peer: Peer) -> Breac
 def check_money(config: Config, origins: Origins) -> Breaches:
     """A price for every asset in use, one per asset, and 1 for the base currency itself."""
     priced: set[str] = set()
+    prices = {config.base.code: Fraction(1)}
     for number, rate in enumerate(config.rates):
         key = f"rate[{number}]"
         if rate.code in priced:
             yield origins.error(f"{key}.code", rate.code, "an asset no other [[rate]] prices")
         priced.add(rate.code)
-        numerator, _, denominator = rate.price.partition("/")
-        if not numerator.strip("0.") or (denominator and not denominator.strip("0")):
-            yield origins.error(f"{key}.price", rate.price, "a price above zero")
-        elif rate.code == config.base.code and rate.price != "1":
+        try:
+            prices[rate.code] = parse_price(rate.price)
+        except ConfigError as error:
+            yield origins.error(f"{key}.price", rate.price, error.accepted)
+            continue
+        if rate.code == config.base.code and prices[rate.code] != 1:
             yield origins.error(f"{key}.price", rate.price, '"1", the price of the base currency')
     for number, peer in enumerate(config.peers):
         asset, key = peer.asset, f"peer[{number}].asset"
@@ -259,6 +266,11 @@ def check_money(config: Config, origins: Origins) -> Breaches:
             if asset.code != config.base.code and asset.code not in priced:
                 known = ", ".join(sorted({config.base.code, *priced}))
                 yield origins.error(f"{key}.code", asset.code, f"an asset with a [[rate]]: {known}")
+            elif asset.code in prices:
+                try:
+                    to_rate(prices[asset.code], asset.scale, config.base.scale)
+                except ConfigError as error:
+                    yield origins.error(f"{key}.scale", asset.scale, error.accepted)
         elif (asset.code, asset.scale) != (config.base.code, config.base.scale):
             yield origins.error(
                 key,
@@ -318,26 +330,23 @@ def check_profile(config: Config, origins: Origins) -> Breaches:
 def check_pipeline(config: Config, origins: Origins) -> Breaches:
     """Stages that exist, where they may stand, once each, and none that the profile lacks."""
     profile = config.node.profile
-    allowed = {
-        "connector": set(SIDES),
-        "relay": set(SIDES) - {"balance", "exchange"},
-        "core": set(),
-    }
-    sides: tuple[tuple[Side, tuple[str, ...] | None], ...] = (
+    for side, names in (
         ("incoming", config.pipeline.incoming),
         ("outgoing", config.pipeline.outgoing),
-    )
-    for side, names in sides:
+    ):
         key = f"pipeline.{side}"
         if names is None:
             continue
         for name in names:
-            usable = sorted(n for n in allowed[profile] if side in SIDES[n])
-            if name in SIDES and side not in SIDES[name]:
-                yield origins.error(key, name, f"{name} only on the {SIDES[name][0]} side")
-            elif name not in usable:
-                listed = ", ".join(usable) or "an empty list"
-                yield origins.error(key, name, f"stages of profile {profile}, {side}: {listed}")
+            known = registry.names(registry.MIDDLEWARE)
+            allowed = {"connector": known, "core": []}.get(
+                profile, [part for part in known if part not in ("balance", "exchange")]
+            )
+            if name not in allowed:
+                listed = ", ".join(allowed) or "none"
+                yield origins.error(key, name, f"stages of profile {profile}: {listed}")
+            elif side not in (sides := registry.sides(name)):
+                yield origins.error(key, name, f"{name} only on the {sides[0]} side")
         if len(set(names)) != len(names):
             yield origins.error(key, list(names), "each stage once")
         if profile == "connector" and "exchange" not in names:

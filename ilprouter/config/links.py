@@ -32,7 +32,7 @@ class UdpListen(Strict, frozen=True, tag_field="endpoint", tag="udp"):
 
     address: Annotated[SocketAddress, about("Address to bind.")]
     payload_size: Annotated[
-        Annotated[int, Meta(ge=512, le=65_507)], about("Largest UDP payload we send, bytes.")
+        Annotated[int, Meta(ge=600, le=65_507)], about("Largest UDP payload we send, bytes.")
     ] = 1200
     external_protection: Annotated[
         bool, about("The address is inside WireGuard or IPsec: plain frames may leave the machine.")
@@ -69,8 +69,9 @@ class HttpLink(Strict, frozen=True, tag_field="endpoint", tag="http"):
     ] = False
     http1: Annotated[bool, about("Speak HTTP/1.1 to the peer instead of HTTP/2.")] = False
     connections_max: Annotated[
-        Annotated[int, Meta(ge=1, le=64)], about("Connections opened when one has no stream left.")
-    ] = 4
+        Annotated[int, Meta(ge=1, le=64)] | None,
+        about("Connections opened when one has no stream left; default 4, with http1 16."),
+    ] = None
     ca: Annotated[
         Text | None, about("PEM bundle to check an https:// peer against, instead of the system's.")
     ] = None

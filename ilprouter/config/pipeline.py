@@ -13,17 +13,6 @@ from ilprouter.config.types import Config, Peer
 
 Side = Literal["incoming", "outgoing"]
 
-# Which sides a shipped stage may stand on. A stage of another package is asked when it is loaded.
-SIDES: dict[str, tuple[Side, ...]] = {
-    "rate-limit": ("incoming",),
-    "max-amount": ("incoming",),
-    "throughput": ("incoming", "outgoing"),
-    "in-flight": ("incoming", "outgoing"),
-    "balance": ("incoming", "outgoing"),
-    "exchange": ("incoming", "outgoing"),
-    "expiry": ("outgoing",),
-}
-
 # Cheap refusals first, then what must be undone; the amount is in base units only between the two
 # exchanges.
 CONNECTOR: dict[Side, tuple[str, ...]] = {
@@ -82,9 +71,7 @@ def stage_of(name: str, peer: Peer, side: Side) -> Stage | None:
             options = {"amount_per_second": amount}
         case "in-flight":
             needed = True
-            options = {"packets_max": limits.in_flight}
-            if side == "incoming":
-                options["amount_max"] = limits.in_flight_amount
+            options = {"packets_max": limits.in_flight, "amount_max": limits.in_flight_amount}
         case "balance":
             needed = balance.model != "none"
             options = (

@@ -17,10 +17,12 @@ from ilprouter.config.atoms import (
     Address,
     Amount,
     Code,
+    Count,
     Milliseconds,
     Name,
     PositiveAmount,
     Scale,
+    Seconds,
     SocketAddress,
     Strict,
     Text,
@@ -222,11 +224,11 @@ class Limits(Strict, frozen=True):
 
     pending_max: Annotated[
         Annotated[int, Meta(ge=64, le=4_000_000)], about("Prepares in flight over all peers (T03).")
-    ] = 65_536
+    ] = 200_000
     buffers_small: Annotated[
         Annotated[int, Meta(ge=64, le=8_000_000)],
         about("Packet buffers of 2 KiB (T03 when all are used)."),
-    ] = 131_072
+    ] = 262_144
     buffers_large: Annotated[
         Annotated[int, Meta(ge=16, le=100_000)], about("Packet buffers of 41.25 KiB.")
     ] = 1024
@@ -241,44 +243,48 @@ class Limits(Strict, frozen=True):
 
 
 class Http(Strict, frozen=True):
-    """Bounds of every HTTP connection."""
+    """Bounds of every HTTP connection; the names of endpoints.http.HttpLimits."""
 
-    streams_unauthenticated_max: Annotated[
+    streams_first: Annotated[
         Annotated[int, Meta(ge=1, le=65_536)],
-        about("Concurrent streams before the first valid token."),
+        about("HTTP/2 streams at once before the first request with a known token."),
     ] = 100
-    streams_max: Annotated[
-        Annotated[int, Meta(ge=1, le=65_536)], about("Concurrent streams after it.")
+    streams: Annotated[
+        Annotated[int, Meta(ge=1, le=65_536)], about("HTTP/2 streams at once after that.")
     ] = 2048
-    header_list_bytes_max: Annotated[
-        Annotated[int, Meta(ge=1024, le=1_048_576)], about("Size of one request's header fields.")
+    header_bytes: Annotated[
+        Annotated[int, Meta(ge=1024, le=1_048_576)], about("Size of one header list.")
     ] = 8192
-    body_bytes_max: Annotated[
-        Annotated[int, Meta(ge=33_857, le=1_048_576)], about("Size of a request body; more is 413.")
+    body_bytes: Annotated[
+        Annotated[int, Meta(ge=33_857, le=1_048_576)],
+        about("Size of a request body; more is 413. The largest legal Prepare is 33 857."),
     ] = 40_000
-    receive_timeout_ms: Annotated[
-        Milliseconds, about("Time for a TLS handshake, a header block, a body: each.")
-    ] = 5000
-    drain_timeout_ms: Annotated[Milliseconds, about("Time a peer may leave an answer unread.")] = (
-        10_000
-    )
-    resets_burst: Annotated[
-        Annotated[int, Meta(ge=1, le=1_000_000)], about("Streams a client may reset at once.")
-    ] = 200
-    resets_per_second: Annotated[
-        Annotated[int, Meta(ge=1, le=1_000_000)],
-        about("Streams a client may reset per second after that."),
-    ] = 20
-    connections_per_source_max: Annotated[
-        Annotated[int, Meta(ge=1, le=1_000_000)], about("Connections from one IP address.")
+    reset_burst: Annotated[Count, about("Streams a client may reset at once.")] = 200
+    reset_rate: Annotated[Count, about("Streams a client may reset per second after that.")] = 20
+    control_burst: Annotated[
+        Count, about("Frames without work (PING, SETTINGS, WINDOW_UPDATE) at once.")
+    ] = 2000
+    control_rate: Annotated[Count, about("Frames without work per second after that.")] = 100
+    acks: Annotated[Count, about("PING and SETTINGS that may wait for our acknowledgement.")] = 100
+    outbound_frames: Annotated[
+        Count, about("Frames that may wait in a session beyond those of answers.")
+    ] = 1000
+    pipelined: Annotated[
+        Annotated[int, Meta(ge=1, le=65_536)], about("HTTP/1.1 requests read ahead of answers.")
     ] = 64
-    connections_max: Annotated[
-        Annotated[int, Meta(ge=1, le=1_000_000)], about("Connections in all.")
-    ] = 10_000
+    connections_per_source: Annotated[Count, about("Open connections of one IP address.")] = 64
+    connections: Annotated[Count, about("Open connections in all.")] = 10_000
+    receive_s: Annotated[
+        Seconds, about("Time for a TLS handshake, a header block, a body: seconds, each.")
+    ] = 5
+    drain_s: Annotated[Seconds, about("Time a peer may leave an answer unread, seconds.")] = 10
+    idle_s: Annotated[
+        Seconds, about("Time until a connection must have shown a known token, seconds.")
+    ] = 30
 
 
 class Udp(Strict, frozen=True):
-    """How the UDP endpoint uses the kernel."""
+    """How the UDP endpoint uses the kernel; the names of endpoints.udp.UdpEndpoint."""
 
     gso: Annotated[
         bool, about("Send several datagrams in one call where the kernel can (UDP_SEGMENT).")
@@ -286,6 +292,13 @@ class Udp(Strict, frozen=True):
     gro: Annotated[
         bool, about("Receive several datagrams in one call where the kernel can (UDP_GRO).")
     ] = True
+    receive_buffer: Annotated[
+        Annotated[int, Meta(ge=65_536, le=2**30)],
+        about("Receive buffer asked of the kernel, bytes."),
+    ] = 16_777_216
+    send_buffer: Annotated[
+        Annotated[int, Meta(ge=65_536, le=2**30)], about("Send buffer asked of the kernel, bytes.")
+    ] = 8_388_608
 
 
 class Ledger(Strict, frozen=True):

@@ -25,7 +25,7 @@ class Step(Struct, frozen=True):
 class Trace(Struct, frozen=True, kw_only=True):
     """Where a packet to an address would go, and why.
 
-    peer     name of the next peer; None when the packet would be refused before one is chosen
+    peer     name of the next peer; None when the router answers or refuses by itself
     prefix   the route that won; "" is the default route, None when none matched
     code     ILP error code of the refusal, e.g. "F02"; None when the packet would go out
     reason   the refusal in words; "" when the packet would go out
@@ -83,6 +83,13 @@ def trace(
     for route in candidates:
         shown = route.prefix or "(default)"
         steps.append(Step("candidate", f"{shown} -> {route.peer}, {route.origin}"))
+    if (
+        own_address
+        and has_prefix(address, own_address)
+        and (not candidates or len(candidates[0].prefix) <= len(own_address))
+    ):
+        steps.append(Step("local", f"no child of ours covers it: {own_address} answers itself"))
+        return Trace(address=address, steps=tuple(steps), prefix=own_address)
     if not candidates:
         return refuse("F02", "no route covers the address")
     best = candidates[0]

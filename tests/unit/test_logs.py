@@ -8,6 +8,7 @@ import os
 import pytest
 
 from ilprouter import clock, logs
+from ilprouter.config.types import Log
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def lines(stream):
 
 
 def test_logfmt(stream):
-    logs.set_up(stream=stream)
+    logs.setup(Log(), stream)
     logging.getLogger("ilprouter.switch").warning("peer is gone", extra={"peer": "alice", "n": 3})
     [line] = lines(stream)
     stamp, rest = line.split(" ", 1)
@@ -33,7 +34,7 @@ def test_logfmt(stream):
 
 
 def test_json(stream):
-    logs.set_up(form="json", stream=stream)
+    logs.setup(Log(format="json"), stream)
     logging.getLogger("ilprouter.switch").error("it's \u20ac", extra={"up": False})
     [line] = lines(stream)
     found = json.loads(line)
@@ -42,14 +43,14 @@ def test_json(stream):
 
 @pytest.mark.parametrize("form", ["logfmt", "json"])
 def test_a_newline_in_a_value_starts_no_line_of_its_own(stream, form):
-    logs.set_up(form=form, stream=stream)
+    logs.setup(Log(format=form), stream)
     logging.getLogger("x").error("one\nlevel=error msg=forged", extra={"peer": "a\r\nb"})
     assert len(lines(stream)) == 1
 
 
 @pytest.mark.parametrize("form", ["logfmt", "json"])
 def test_tokens_do_not_reach_a_line(stream, form):
-    logs.set_up(form=form, stream=stream)
+    logs.setup(Log(format=form), stream)
     log = logging.getLogger("x")
     log.error("sent Authorization: Bearer planted1 to it")
     log.error("url", extra={"url": "https://user:planted2@host/path"})
@@ -63,7 +64,7 @@ def test_tokens_do_not_reach_a_line(stream, form):
 
 
 def test_levels(stream):
-    logs.set_up("error", stream=stream)
+    logs.setup(Log(level="error"), stream)
     logging.getLogger("x").warning("no")
     logging.getLogger("x").error("yes")
     assert len(lines(stream)) == 1
@@ -72,7 +73,7 @@ def test_levels(stream):
 def test_lines_of_one_cause_are_bounded_and_the_rest_is_counted(stream, monkeypatch):
     now = 5_000_000_000
     monkeypatch.setattr(clock, "boottime_ns", lambda: now)
-    logs.set_up(lines_per_second=3, stream=stream)
+    logs.setup(Log(lines_per_second=3), stream)
     log = logging.getLogger("x")
 
     def cause(count):
@@ -94,7 +95,7 @@ def test_priorities_only_when_the_stream_is_the_journal(stream, monkeypatch, tmp
         found = os.fstat(journal.fileno())
         monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino}")
         assert logs.under_journald(journal)
-        logs.set_up("debug", stream=journal)
+        logs.setup(Log(level="debug"), journal)
         for level in ("error", "warning", "info", "debug"):
             getattr(logging.getLogger("x"), level)("line")
         journal.seek(0)

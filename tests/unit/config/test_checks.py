@@ -11,7 +11,7 @@ UDP = '[[listen]]\nendpoint = "udp"\naddress = "127.0.0.1:7768"\n'
 
 
 def peer(name="alice", relation="peer", code="USD", scale=9, link=None, more=""):
-    link = link or f'endpoint = "http", url = "http://127.0.0.1:8001/{name}"'
+    link = link or f'endpoint = "http", url = "http://127.0.0.1:8001/{name}", outgoing_token = "t"'
     return (
         f'[[peer]]\nname = "{name}"\nrelation = "{relation}"\n'
         f'asset = {{ code = "{code}", scale = {scale} }}\nlink = {{ {link} }}\n{more}\n'
@@ -133,6 +133,15 @@ CASES = {
         START + peer(link='endpoint = "http"'),
         "peer[0].link.url is missing; accepted: url, incoming_tokens or both",
     ),
+    "url without a token": (
+        START + peer(link='endpoint = "http", url = "http://127.0.0.1/"'),
+        "peer[0].link.outgoing_token is missing; accepted: a token together with url",
+    ),
+    "scales too far apart": (
+        START + peer(scale=255),
+        "peer[0].asset.scale = 255; accepted: a price for which base units per link unit (scales 9 "
+        "and 255) reduces to two 64-bit integers",
+    ),
     "outgoing token without url": (
         START + HTTP + peer(link=TOKENS + ', outgoing_token = "planted"'),
         "peer[0].link.outgoing_token = (hidden); accepted: only together with url",
@@ -150,7 +159,11 @@ CASES = {
         "peer[0].link.url = 'http://127.0.0.1/'; accepted: an https:// URL when ca or cert is set",
     ),
     "client cert without key": (
-        START + peer(link='endpoint = "http", url = "https://127.0.0.1/", cert = "/c.pem"'),
+        START
+        + peer(
+            link='endpoint = "http", url = "https://127.0.0.1/", outgoing_token = "t", '
+            'cert = "/c.pem"'
+        ),
         "peer[0].link.key is missing; accepted: cert and key together",
     ),
     "listener address": (
@@ -220,11 +233,11 @@ CASES = {
     ),
     "zero price": (
         START + '[[rate]]\ncode = "XRP"\nprice = "0.00"\n',
-        "rate[0].price = '0.00'; accepted: a price above zero",
+        "rate[0].price = '0.00'; accepted: text: an exact decimal",
     ),
     "division by zero": (
         START + '[[rate]]\ncode = "XRP"\nprice = "1/0"\n',
-        "rate[0].price = '1/0'; accepted: a price above zero",
+        "rate[0].price = '1/0'; accepted: text: an exact decimal",
     ),
     "price of the base": (
         START + '[[rate]]\ncode = "USD"\nprice = "2"\n',
@@ -318,8 +331,8 @@ CASES = {
     ),
     "unknown stage": (
         START + '[pipeline]\noutgoing = ["exchange", "log"]\n',
-        "pipeline.outgoing = 'log'; accepted: stages of profile connector, outgoing: balance, "
-        "exchange, expiry, in-flight, throughput",
+        "pipeline.outgoing = 'log'; accepted: stages of profile connector: balance, exchange, "
+        "expiry, in-flight, max-amount, rate-limit, throughput",
     ),
     "stage twice": (
         START + '[pipeline]\noutgoing = ["exchange", "expiry", "expiry"]\n',
@@ -331,8 +344,7 @@ CASES = {
     ),
     "stage in core": (
         START + 'profile = "core"\n[pipeline]\nincoming = ["max-amount"]\n',
-        "pipeline.incoming = 'max-amount'; accepted: stages of profile core, incoming: an empty "
-        "list",
+        "pipeline.incoming = 'max-amount'; accepted: stages of profile core: none",
     ),
     "breaker after fence": (
         START + "[ledger]\nbusy_ms = 5000\n",

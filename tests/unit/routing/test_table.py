@@ -10,17 +10,17 @@ address = "test.acme"
 name = "alice"
 relation = "child"
 asset = { code = "USD", scale = 9 }
-link = { endpoint = "http", url = "http://127.0.0.1:1/" }
+link = { endpoint = "http", url = "http://127.0.0.1:1/", outgoing_token = "t" }
 [[peer]]
 name = "bob"
 relation = "peer"
 asset = { code = "USD", scale = 9 }
-link = { endpoint = "http", url = "http://127.0.0.1:2/" }
+link = { endpoint = "http", url = "http://127.0.0.1:2/", outgoing_token = "t" }
 [[peer]]
 name = "up"
 relation = "parent"
 asset = { code = "USD", scale = 9 }
-link = { endpoint = "http", url = "http://127.0.0.1:3/" }
+link = { endpoint = "http", url = "http://127.0.0.1:3/", outgoing_token = "t" }
 """
 
 

@@ -56,6 +56,19 @@ def test_refusals(address, own, code, reason):
     assert found.steps[-1].name == "refused" and found.peer is None
 
 
+@pytest.mark.parametrize("address", ["g.acme", "g.acme.nobody.x"])
+def test_our_own_address_is_answered_here(address):
+    found = follow(address)
+    assert (found.peer, found.prefix, found.code) == (None, "g.acme", None)
+    assert found.steps[-1].name == "local"
+
+
+def test_a_child_of_ours_goes_before_us():
+    child = StaticRoute("g.acme.kid", "kid", "child")
+    found = trace("g.acme.kid.x", "g.acme", (*ROUTES, child), lambda name: True)
+    assert found.peer == "kid"
+
+
 def test_a_prefix_matches_whole_segments_only():
     assert follow("g.alice").peer == "wide"
     assert follow("g.al").peer == follow("g.al.x").peer == "near"
