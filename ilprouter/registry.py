@@ -29,7 +29,10 @@ MIDDLEWARE: Final[Mapping[str, Sided]] = MappingProxyType(
     {
         "rate-limit": Sided(incoming="ilprouter.middleware.rate_limit:RateLimit"),
         "max-amount": Sided(incoming="ilprouter.middleware.max_amount:MaxAmount"),
-        "in-flight": Sided(incoming="ilprouter.middleware.in_flight:InFlight"),
+        "in-flight": Sided(
+            incoming="ilprouter.middleware.in_flight:InFlightIncoming",
+            outgoing="ilprouter.middleware.in_flight:InFlightOutgoing",
+        ),
         "throughput": Sided(
             incoming="ilprouter.middleware.throughput:ThroughputIncoming",
             outgoing="ilprouter.middleware.throughput:ThroughputOutgoing",
@@ -91,8 +94,7 @@ def sides(name: str) -> tuple[str, ...]:
     stage = MIDDLEWARE.get(name)
     if stage is not None:
         return tuple(side for side in Sided._fields if getattr(stage, side))
-    side = getattr(load(MIDDLEWARE, name, "either"), "side", "either")
-    return Sided._fields if side == "either" else (side,)
+    return sides_of(load(MIDDLEWARE, name))
 
 
 def load(table: Table, name: str, side: str = "") -> type:
@@ -100,7 +102,7 @@ def load(table: Table, name: str, side: str = "") -> type:
 
     table    one of the four
     name     as in the configuration; a built-in name wins over an entry point of the same name
-    side     "incoming" or "outgoing", for MIDDLEWARE only
+    side     "incoming" or "outgoing", for MIDDLEWARE only; "" leaves an entry point unchecked
     returns  the class. Of an entry point it may be a plain Python class: see
              ilprouter.middleware.bridge.as_stage
     raises   ConfigError for a name nobody registered, or a side where the stage may not stand;
@@ -112,6 +114,10 @@ def load(table: Table, name: str, side: str = "") -> type:
         for point in third_party(table):
             if point.name == name:
                 found: type = point.load()
+                if side and side not in sides_of(found):
+                    raise ConfigError(
+                        "", f"{kind} {name}, side", side, " or ".join(sides_of(found))
+                    )
                 return found
         raise ConfigError("", kind, name, f"one of {', '.join(names(table))}")
     target = entry
@@ -122,6 +128,12 @@ def load(table: Table, name: str, side: str = "") -> type:
     module, _, attribute = str(target).partition(":")
     part: type = getattr(import_module(module), attribute)
     return part
+
+
+def sides_of(stage: type) -> tuple[str, ...]:
+    """The sides a stage's class names: its attribute `side`, "either" when it has none."""
+    side = getattr(stage, "side", "either")
+    return Sided._fields if side == "either" else (side,)
 
 
 def third_party(table: Table) -> Iterator[EntryPoint]:

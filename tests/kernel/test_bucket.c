@@ -1,16 +1,6 @@
 /* ilp_bucket.h: exact refills, no take beyond the credit, no refund beyond the burst, at the ends of every range. */
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "check.h"
 #include "ilp_bucket.h"
-
-#define CHECK(condition)                                                    \
-    do {                                                                    \
-        if (!(condition)) {                                                 \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            exit(1);                                                        \
-        }                                                                   \
-    } while (0)
 
 static const int64_t SECOND = 1000000000;
 

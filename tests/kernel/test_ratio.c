@@ -1,18 +1,8 @@
 /* ilp_ratio.h at the borders of 64, 128 and 192 bits, where short cuts and Knuth's corrections begin. */
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "check.h"
 #include "ilp_ratio.h"
 
 typedef unsigned __int128 u128;
-
-#define CHECK(condition)                                                    \
-    do {                                                                    \
-        if (!(condition)) {                                                 \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            exit(1);                                                        \
-        }                                                                   \
-    } while (0)
 
 static const uint64_t MAX = UINT64_MAX;
 
