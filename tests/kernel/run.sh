@@ -10,11 +10,12 @@ trap 'rm -rf "$out"' EXIT
 trap 'exit 1' INT TERM
 export CC out
 export FLAGS='-std=gnu11 -O1 -g -UNDEBUG -DILPROUTER_DEBUG=1 -fno-omit-frame-pointer -Wall -Wextra -Werror
-  -fsanitize=address,undefined -fno-sanitize-recover=all -Icext/kernel -Itests/kernel'
+  -fsanitize=address,undefined -fno-sanitize-recover=all -Icext -Icext/kernel -Itests/kernel'
 
 parallel() { xargs -P "$(nproc)" -n 1 sh -c "$1" sh; }
 
-printf '%s\n' cext/kernel/*.c | parallel '$CC $FLAGS -c "$1" -o "$out/kernel/$(basename "$1" .c).o"'
+# All our plain C: the kernel and whatever else lies beside it; not the programs, not the compiled modules.
+find cext -name '*.c' ! -path 'cext/examples/*' ! -path 'cext/ilprouter/*' | LC_ALL=C sort | parallel '$CC $FLAGS -c "$1" -o "$out/kernel/$(basename "$1" .c).o"'
 
 if [ $# -gt 0 ]; then printf 'tests/kernel/%s.c\n' "$@"; else printf '%s\n' tests/kernel/test_*.c; fi | parallel '
   name=$(basename "$1" .c)
