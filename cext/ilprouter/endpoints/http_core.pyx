@@ -1,0 +1,474 @@
+"""What the halves of the HTTP endpoint share: streams, lists of them, the connection base, and the way to the receiver.
+
+Owns requests from head to answer, whatever the version of HTTP. Knows no frame, no header text, no ILP packet.
+"""
+import os
+
+from cpython.bytearray cimport PyByteArray_AS_STRING
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
+
+from ilprouter.bindings.http_kernel cimport (
+    ilp_budget_init,
+    ilp_slot_name,
+    ilp_slots_find,
+    ilp_slots_free,
+    ilp_slots_get,
+    ilp_slots_in_use,
+    ilp_slots_new,
+    ilp_slots_put,
+    ilp_token_entry,
+    ilp_tokens,
+    ilp_tokens_build,
+    ilp_tokens_free,
+)
+from ilprouter.bindings.kernel cimport (
+    ILP_BUFFER_LARGE,
+    ILP_BUFFER_SMALL,
+    ilp_buffer,
+    ilp_flusher,
+    ilp_link,
+    ilp_pool_get,
+    ilp_pool_put,
+    ilp_round_flush_later,
+)
+from ilprouter.endpoints.http_link cimport HttpLink
+
+from ilprouter.errors import EndpointError
+
+REFUSALS = (400, 401, 403, 404, 405, 413, 415, 431)
+
+
+cdef void list_append(http_list *into, http_stream *stream, int64_t now_ns) noexcept nogil:
+    """Move a stream to the end of a list, out of the one it stands in."""
+    if stream.list != NULL:
+        list_remove(stream)
+    stream.list = into
+    stream.since_ns = now_ns
+    stream.next = NULL
+    stream.previous = into.last
+    if into.last != NULL:
+        into.last.next = stream
+    else:
+        into.first = stream
+    into.last = stream
+    into.count += 1
+
+
+cdef void list_remove(http_stream *stream) noexcept nogil:
+    cdef http_list *list = stream.list
+    if list == NULL:
+        return
+    if stream.previous != NULL:
+        stream.previous.next = stream.next
+    else:
+        list.first = stream.next
+    if stream.next != NULL:
+        stream.next.previous = stream.previous
+    else:
+        list.last = stream.previous
+    list.count -= 1
+    stream.list = NULL
+
+
+cdef void stream_free(http_core *core, http_stream *stream) noexcept nogil:
+    """Give back the slot and every buffer it holds; its name goes stale."""
+    list_remove(stream)
+    ilp_pool_put(core.pool, stream.incoming)
+    ilp_pool_put(core.pool, stream.outgoing)
+    ilp_slots_put(core.streams, stream)
+
+
+cdef int stream_receive(
+    http_core *core, http_stream *stream, const uint8_t *data, size_t length, uint32_t maximum
+) noexcept nogil:
+    """Add body bytes to stream.incoming, in a buffer that fits stream.stated bytes.
+
+    returns   0, 413 when the body passes `maximum` bytes, 503 when no buffer is left
+    """
+    cdef ilp_buffer *buffer = stream.incoming
+    cdef ilp_buffer *larger
+    cdef size_t total = length
+    if buffer != NULL:
+        total += buffer.len
+    if total > maximum:
+        return 413
+    if buffer == NULL:
+        buffer = ilp_pool_get(core.pool, stream.stated if total <= stream.stated <= maximum else <uint32_t>total)
+        if buffer == NULL:
+            return 503
+        stream.incoming = buffer
+    elif total > buffer.cap:
+        larger = ilp_pool_get(core.pool, ILP_BUFFER_LARGE)
+        if larger == NULL:
+            return 503
+        memcpy(larger.data, buffer.data, buffer.len)
+        larger.len = buffer.len
+        ilp_pool_put(core.pool, buffer)
+        stream.incoming = buffer = larger
+    memcpy(buffer.data + buffer.len, data, length)
+    buffer.len += <uint32_t>length
+    return 0
+
+
+cdef void stream_length(http_stream *stream, uint32_t length) noexcept nogil:
+    """Write the decimal content-length into the stream, where it stays until the headers are framed."""
+    cdef uint8_t digits[12]
+    cdef uint8_t count = 0
+    cdef uint8_t at
+    while True:
+        digits[count] = <uint8_t>(48 + length % 10)
+        length //= 10
+        count += 1
+        if length == 0:
+            break
+    stream.length_len = count
+    for at in range(count):
+        stream.length_text[at] = digits[count - 1 - at]
+
+
+cdef void count_refusal(http_core *core, int status) noexcept nogil:
+    cdef int at = -1
+    if status == 400:
+        at = 0
+    elif status == 401:
+        at = 1
+    elif status == 403:
+        at = 2
+    elif status == 404:
+        at = 3
+    elif status == 405:
+        at = 4
+    elif status == 413:
+        at = 5
+    elif status == 415:
+        at = 6
+    elif status == 431:
+        at = 7
+    if at >= 0:
+        core.counters.refused[at] += 1
+
+
+cdef http_stream *request_slot(http_conn *conn, int32_t stream_id) noexcept nogil:
+    """A slot for a request, in no list yet; NULL when none is left."""
+    cdef http_stream *stream = <http_stream *>ilp_slots_get(conn.core.streams)
+    if stream != NULL:
+        stream.conn = conn
+        stream.stream_id = stream_id
+    return stream
+
+
+cdef http_stream *request_open(http_conn *conn, int32_t stream_id) noexcept nogil:
+    """A slot for the request whose head was just accepted, with its body to come; NULL when none is left."""
+    cdef http_stream *stream = request_slot(conn, stream_id)
+    if stream == NULL:
+        return NULL
+    stream.link = conn.head.account.link
+    if conn.head.content_length <= conn.core.limits.body_bytes:
+        stream.stated = <uint32_t>conn.head.content_length
+    list_append(&conn.receiving, stream, conn.core.round.now_ns)
+    return stream
+
+
+cdef int request_deliver(http_conn *conn, http_stream *stream) noexcept nogil:
+    """Hand a complete request to the receiver of its link.
+
+    An empty body is delivered as an empty packet: the receiver answers it like any other bytes that are no Prepare.
+    returns   0, or 503 when there is no buffer for it or nobody receives; the stream is the caller's then
+    """
+    cdef ilp_link *link = stream.link
+    cdef ilp_buffer *body = stream.incoming
+    if link.receiver == NULL:
+        return 503
+    if body == NULL:
+        body = ilp_pool_get(conn.core.pool, 0)
+        if body == NULL:
+            return 503
+    stream.incoming = NULL
+    list_append(&conn.waiting, stream, conn.core.round.now_ns)
+    conn.core.counters.requests += 1
+    link.bytes_in += body.len
+    link.receiver.on_prepare(link.receiver, link, ilp_slot_name(&stream.slot), body, conn.core.round.now_ns)
+    return 0
+
+
+cdef void request_abandon(http_conn *conn, http_stream *stream) noexcept nogil:
+    """The peer's stream is gone. What the receiver already has lives on there: only its answer will find nobody."""
+    if stream.list == &conn.waiting and not stream.answered:
+        list_remove(stream)
+        stream.conn = NULL
+        conn.core.counters.abandoned += 1
+        return
+    if stream.list == &conn.ready or stream.list == &conn.waiting:
+        conn.core.counters.abandoned += 1
+    stream_free(conn.core, stream)
+
+
+cdef void reply(ilp_link *link, uint64_t token, ilp_buffer *answer) noexcept nogil:
+    """ilp_link_ops.reply: queue an answer; it leaves with the flush that ends the round."""
+    cdef http_core *core = (<http_link *>link.owner).core
+    cdef http_stream *stream = <http_stream *>ilp_slots_find(core.streams, token)
+    cdef http_conn *conn
+    if stream == NULL or stream.answered:
+        ilp_pool_put(core.pool, answer)
+        return
+    conn = stream.conn
+    if conn == NULL:
+        ilp_pool_put(core.pool, answer)
+        stream_free(core, stream)
+        return
+    stream.answered = 1
+    stream.outgoing = answer
+    link.bytes_out += answer.len
+    if not conn.in_order:
+        list_append(&conn.ready, stream, core.round.now_ns)
+    ilp_round_flush_later(core.round, &conn.flusher)
+
+
+cdef void flush_connection(ilp_flusher *flusher) noexcept with gil:
+    cdef http_conn *conn = <http_conn *>flusher
+    (<HttpConnection>conn.owner).flush()
+
+
+cdef class HttpCore:
+    """State shared by all connections of one HTTP endpoint.
+
+    limits         an HttpLimits
+    streams_max    requests known at once, both ways, over all connections (each is 144 bytes of address space)
+    """
+
+    def __cinit__(self, Round round not None, Pool pool not None, limits, unsigned int streams_max=262_144):
+        self.round = round
+        self.pool = pool
+        self.links = {}
+        self.sources = {}
+        self.connections = set()
+        self.key = os.urandom(16)
+        self.c.round = &round.c
+        self.c.pool = pool.c
+        self.c.streams = ilp_slots_new(streams_max, sizeof(http_stream))
+        self.c.arena = <uint8_t *>calloc(1, ARENA_BYTES)
+        if self.c.streams == NULL or self.c.arena == NULL:
+            raise MemoryError("cannot reserve the HTTP stream table")
+        self.input_bytes = bytearray(READ_BYTES)
+        self.input_view = memoryview(self.input_bytes)
+        self.c.input = <uint8_t *>PyByteArray_AS_STRING(self.input_bytes)
+        self.c.limits.streams_first = limits.streams_first
+        self.c.limits.streams = limits.streams
+        self.c.limits.header_bytes = limits.header_bytes
+        self.c.limits.body_bytes = limits.body_bytes
+        self.c.limits.reset_burst = limits.reset_burst
+        self.c.limits.reset_rate = limits.reset_rate
+        self.c.limits.control_burst = limits.control_burst
+        self.c.limits.control_rate = limits.control_rate
+        self.c.limits.acks = limits.acks
+        self.c.limits.outbound_frames = limits.outbound_frames
+        self.c.limits.connections_per_source = limits.connections_per_source
+        self.c.limits.connections = limits.connections
+        self.c.limits.pipelined = limits.pipelined
+        self.c.limits.receive_ns = <int64_t>(limits.receive_s * 1_000_000_000)
+        self.c.limits.drain_ns = <int64_t>(limits.drain_s * 1_000_000_000)
+        self.c.limits.idle_ns = <int64_t>(limits.idle_s * 1_000_000_000)
+
+    def __dealloc__(self):
+        ilp_tokens_free(self.c.tokens)
+        ilp_slots_free(self.c.streams)
+        free(self.c.arena)
+
+    def register(self, HttpLink link not None, tokens):
+        """Add a link, or replace the tokens of a known one: they count from the next request on, on open connections too.
+
+        tokens   iterable of str or bytes, all of which speak for this link
+        raises   EndpointError when a token is empty or another link has it; nothing changes then
+        """
+        before = self.links.get(link.name)
+        secrets = tuple(token.encode() if isinstance(token, str) else bytes(token) for token in tokens)
+        self.links[link.name] = (link, secrets)
+        try:
+            self.rebuild()
+        except EndpointError:
+            if before is None:
+                del self.links[link.name]
+            else:
+                self.links[link.name] = before
+            raise
+
+    def forget(self, HttpLink link not None):
+        """Remove a link and its tokens."""
+        if self.links.pop(link.name, None) is not None:
+            self.rebuild()
+
+    cdef int rebuild(self) except -1:
+        cdef ilp_tokens *fresh
+        cdef ilp_token_entry *entries
+        cdef HttpLink link
+        cdef bytes secret
+        cdef unsigned int at = 0
+        pairs = [(link, secret) for link, secrets in self.links.values() for secret in secrets]
+        entries = <ilp_token_entry *>calloc(len(pairs) + 1, sizeof(ilp_token_entry))
+        if entries == NULL:
+            raise MemoryError
+        try:
+            for link, secret in pairs:
+                if not secret:
+                    raise EndpointError(f"link {link.name}: an incoming token is empty")
+                entries[at].token = <const uint8_t *>secret
+                entries[at].len = len(secret)
+                entries[at].owner = &link.state.account
+                at += 1
+            fresh = ilp_tokens_build(<const uint8_t *>self.key, entries, at)
+        finally:
+            free(entries)
+        if fresh == NULL:
+            raise EndpointError("two links share an incoming token: it would not say who is speaking")
+        ilp_tokens_free(self.c.tokens)
+        self.c.tokens = fresh
+        return 0
+
+    cdef bint admit(self, object source):
+        """Count a new connection of `source`; False when it is one too many."""
+        cdef unsigned int open_now = self.sources.get(source, 0)
+        if open_now >= self.c.limits.connections_per_source or len(self.connections) >= self.c.limits.connections:
+            self.c.counters.connections_refused += 1
+            return False
+        self.sources[source] = open_now + 1
+        self.c.counters.connections += 1
+        return True
+
+    cdef void dismiss(self, object source):
+        left = self.sources[source] - 1
+        if left:
+            self.sources[source] = left
+        else:
+            del self.sources[source]
+
+    def check(self):
+        """Enforce the deadlines of every connection; call a few times a second."""
+        cdef HttpConnection connection
+        self.round.begin()
+        for item in tuple(self.connections):
+            connection = item
+            connection.check(self.c.round.now_ns)
+        self.round.finish()
+
+    @property
+    def streams_in_use(self):
+        """Requests known now; 0 at rest, or something leaks."""
+        return ilp_slots_in_use(self.c.streams)
+
+    def counters(self):
+        """Totals since start, as a dict of ints."""
+        cdef http_counters *counters = &self.c.counters
+        result = {
+            "connections": counters.connections,
+            "connections_refused": counters.connections_refused,
+            "requests": counters.requests,
+            "answers": counters.answers,
+            "abandoned": counters.abandoned,
+            "floods": counters.floods,
+            "timeouts": counters.timeouts,
+            "sent": counters.sent,
+            "received": counters.received,
+            "in_doubt": counters.in_doubt,
+            "cancelled": counters.cancelled,
+        }
+        for at, status in enumerate(REFUSALS):
+            result[f"refused_{status}"] = counters.refused[at]
+        return result
+
+
+cdef class HttpConnection:
+    """One transport, as asyncio's BufferedProtocol. Subclasses fill feed, flush, opened, lost and check."""
+
+    def __cinit__(self, HttpCore core not None, *args, **kwargs):
+        cdef http_limits *limits = &core.c.limits
+        self.core = core
+        self.c.core = &core.c
+        self.c.owner = <void *>self
+        self.c.flusher.flush = flush_connection
+        self.c.flusher.needs_gil = 1
+        ilp_budget_init(&self.c.resets, limits.reset_burst, limits.reset_rate, core.c.round.now_ns)
+        ilp_budget_init(&self.c.control, limits.control_burst, limits.control_rate, core.c.round.now_ns)
+
+    cdef int feed(self, const uint8_t *data, size_t length) except -1:
+        raise NotImplementedError
+
+    cdef int flush(self) except -1:
+        raise NotImplementedError
+
+    cdef int opened(self) except -1:
+        raise NotImplementedError
+
+    cdef int lost(self) except -1:
+        raise NotImplementedError
+
+    cdef int check(self, int64_t now_ns) except -1:
+        raise NotImplementedError
+
+    cdef int write(self, const uint8_t *data, size_t length) except -1:
+        if self.transport is not None and length:
+            self.transport.write(PyBytes_FromStringAndSize(<const char *>data, length))
+        return 0
+
+    cdef void close_soon(self):
+        """Close after what is written has left; check() aborts a peer that does not take it."""
+        if not self.closing and self.transport is not None:
+            self.closing = True
+            self.closing_since_ns = self.core.c.round.now_ns
+            self.transport.close()
+
+    cdef void abort(self):
+        if self.transport is not None:
+            self.closing = True
+            self.transport.abort()
+
+    def connection_made(self, transport):
+        """asyncio: the transport is connected (and TLS is up)."""
+        self.transport = transport
+        transport.set_write_buffer_limits(high=1 << 20)
+        self.core.round.begin()
+        self.opened_ns = self.core.c.round.now_ns
+        self.core.connections.add(self)
+        self.opened()
+        self.core.round.finish()
+
+    def connection_lost(self, error):
+        """asyncio: no byte will come or go any more."""
+        self.core.round.begin()
+        self.closing = True
+        self.transport = None
+        self.lost()
+        self.core.round.finish()
+        self.core.connections.discard(self)
+
+    def get_buffer(self, int size_hint):
+        """asyncio: where the next bytes go. One buffer serves all connections, because each read is consumed at once."""
+        return self.core.input_view
+
+    def buffer_updated(self, Py_ssize_t length):
+        """asyncio: bytes have arrived."""
+        if self.closing:
+            return
+        self.core.round.begin()
+        self.feed(self.core.c.input, <size_t>length)
+        self.core.round.finish()
+
+    def eof_received(self):
+        """asyncio: the peer sends no more. Closing is the answer: half-open HTTP is of no use to anyone."""
+        return False
+
+    def pause_writing(self):
+        """asyncio: the kernel takes no more for now; frames stay in the session, which is bounded."""
+        self.paused = True
+        self.paused_since_ns = self.core.c.round.now_ns
+
+    def resume_writing(self):
+        """asyncio: the kernel takes bytes again."""
+        self.paused = False
+        if self.closing:
+            return
+        self.core.round.begin()
+        ilp_round_flush_later(self.c.core.round, &self.c.flusher)
+        self.core.round.finish()
