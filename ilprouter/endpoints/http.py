@@ -25,7 +25,9 @@ __all__ = ["HttpEndpoint", "HttpLimits", "HttpLink"]
 log = logging.getLogger(__name__)
 
 CHECK_S = 0.25  # how often deadlines are looked at: a peer may be late by this much more
-NOTICE_S = 0.1  # between "take new requests elsewhere" and "I take none": one round trip of most peers
+NOTICE_S = (
+    0.1  # between "take new requests elsewhere" and "I take none": one round trip of most peers
+)
 BACKLOG = 1024
 
 
@@ -55,7 +57,9 @@ class HttpEndpoint(Endpoint):
         for dialer in self._dialers.values():
             dialer.start()
 
-    async def listen(self, address: str, ssl_context: ssl.SSLContext | None = None) -> tuple[str, int]:
+    async def listen(
+        self, address: str, ssl_context: ssl.SSLContext | None = None
+    ) -> tuple[str, int]:
         """Accept peers on "host:port" ("[::1]:0" for IPv6; port 0 lets the kernel choose).
 
         ssl_context   TLS with it (see endpoints.tls.server_context); None: clear text
@@ -64,10 +68,15 @@ class HttpEndpoint(Endpoint):
         """
         await self.open()
         host, port = split_address(address)
-        options = {"ssl_handshake_timeout": self.limits.receive_s} if ssl_context else {}
+        handshake_s = self.limits.receive_timeout_ms / 1000 if ssl_context else None
         try:
             server = await asyncio.get_running_loop().create_server(
-                lambda: ServerConnection(self.core), host, port, ssl=ssl_context, backlog=BACKLOG, **options
+                lambda: ServerConnection(self.core),
+                host,
+                port,
+                ssl=ssl_context,
+                backlog=BACKLOG,
+                ssl_handshake_timeout=handshake_s,
             )
         except OSError as error:
             raise EndpointError(f"cannot listen on {address}: {error.strerror or error}") from error
@@ -105,7 +114,7 @@ class HttpEndpoint(Endpoint):
         outgoing_token    bearer token that we show; needed with `url`
         in_flight         most unanswered requests to the peer
         connections_max   most connections to the peer: 1 to 64; default 4, or 16 with http1
-        http1             the peer speaks HTTP/1.1 (ilp-plugin-http, Express, Koa): one request at a time per connection
+        http1             the peer speaks HTTP/1.1 (Koa): one request at a time on a connection
         bare_token        accept the peer's token without "Bearer" (old ilp-plugin-http options)
         ssl_context       for https; default: the system's authorities
         raises            EndpointError for a name in use, a bad url, or a token another link has
@@ -135,18 +144,28 @@ class HttpEndpoint(Endpoint):
         if url is not None:
             if url.startswith("https:") and ssl_context is None:
                 ssl_context = tls.client_context(http1=http1)
-            dialer = Dialer(self.core, link, url, ssl_context, connections_max, self.limits.receive_s)
+            dialer = Dialer(
+                self.core,
+                link,
+                url,
+                ssl_context,
+                connections_max,
+                self.limits.receive_timeout_ms / 1000,
+            )
             self._dialers[name] = dialer
             if self._open:
                 dialer.start()
         return link
 
     def set_tokens(self, link: HttpLink, incoming_tokens: Iterable[str | bytes]) -> None:
-        """Replace a link's incoming tokens, for open connections too. Raises EndpointError and changes nothing when one is taken."""
+        """Replace a link's incoming tokens, for open connections too.
+
+        raises   EndpointError, and changes nothing, when another link has one of them
+        """
         self.core.register(link, incoming_tokens)
 
     async def remove_link(self, link: HttpLink) -> None:
-        """Forget a peer: its tokens at once; its connections close when their requests are answered."""
+        """Forget a peer: its tokens at once; connections to it close when they are idle."""
         self.core.forget(link)
         self.links.pop(link.name, None)
         dialer = self._dialers.pop(link.name, None)
@@ -158,7 +177,10 @@ class HttpEndpoint(Endpoint):
         return {**self.core.counters(), "connections_open": len(self.core.connections)}
 
     async def drain(self, timeout_s: float = 30.0) -> bool:
-        """Stop accepting, send GOAWAY, and wait for open requests. True when all of them were answered in time."""
+        """Stop accepting, send GOAWAY, and wait for open requests.
+
+        returns   True when all of them were answered within timeout_s
+        """
         for server in self._servers:
             server.close()
         for connection in self._accepted():
@@ -172,7 +194,7 @@ class HttpEndpoint(Endpoint):
         return not self._accepted()
 
     async def close(self) -> None:
-        """Release every socket. In-flight requests of peers are not answered any more; what was delivered is still decided."""
+        """Release every socket. What peers have in flight is still decided, but not answered."""
         self._open = False
         if self._timer is not None:
             self._timer.cancel()
@@ -204,14 +226,21 @@ def split_address(address: str) -> tuple[str, int]:
 
 
 def split_url(url: str) -> tuple[bytes, bytes, bytes]:
-    """A peer's URL -> (scheme, authority, path with query) as HTTP/2 sends them. Raises EndpointError."""
+    """A peer's URL -> (scheme, authority, path and query) for HTTP/2. Raises EndpointError."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
         raise EndpointError(f"{url!r} is no URL: {error}") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.fragment:
-        raise EndpointError(f"{url!r} is no URL of a peer; accepted: http:// or https://, host, optional port and path")
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.username
+        or parts.fragment
+    ):
+        raise EndpointError(
+            f"{url!r} is no URL of a peer; accepted: http[s]://host[:port][/path][?query]"
+        )
     if not url.isascii() or any(character <= " " for character in url):
         raise EndpointError(f"{url!r} has characters that a URL cannot carry")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname

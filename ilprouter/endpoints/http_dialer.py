@@ -22,12 +22,12 @@ log = logging.getLogger(__name__)
 
 BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 10.0
-STEADY_S = 1.0  # a connection that lived this long was a good one: the next attempt is made without a pause
-STREAMS_EXPECTED = 100  # what nearly every HTTP/2 server allows before it says otherwise (RFC 9113 section 6.5.2 asks for it)
+STEADY_S = 1.0  # a connection that lived this long was a good one: no pause after it
+STREAMS_EXPECTED = 100  # what RFC 9113 section 6.5.2 asks every server to allow
 
 
 class Dialer:
-    """Opens connections for one link, one attempt at a time, as long as the link says that more would help.
+    """Opens connections for one link, one at a time, while the link says that more would help.
 
     connections_max   open connections at once
     connect_s         for name look-up, connect, TLS and the peer's SETTINGS
@@ -84,7 +84,7 @@ class Dialer:
             self._link.rest()
 
     async def _attempt(self) -> None:
-        """One attempt, after a pause when the last one failed or its connection did not live long."""
+        """One attempt, after a pause when the last one failed or did not live long."""
         loop = asyncio.get_running_loop()
         if self._failures:
             await asyncio.sleep(backoff_s(self._failures))
@@ -93,7 +93,9 @@ class Dialer:
         usable = False
         try:
             async with asyncio.timeout(self._connect_s):
-                await loop.create_connection(lambda: connection, self._host, self._port, ssl=self._ssl)
+                await loop.create_connection(
+                    lambda: connection, self._host, self._port, ssl=self._ssl
+                )
                 usable = await connection.ready
         except (OSError, TimeoutError) as error:
             log.debug("link %s: %s:%s: %s", self._link.name, self._host, self._port, error)
@@ -103,9 +105,13 @@ class Dialer:
         if usable:
             began = loop.time()
             self._open.add(connection)
-            connection.closed.add_done_callback(lambda _: self._lost(connection, loop.time() - began))
+            connection.closed.add_done_callback(
+                lambda _: self._lost(connection, loop.time() - began)
+            )
             if self._failures:
-                log.info("link %s: %s:%s is reachable again", self._link.name, self._host, self._port)
+                log.info(
+                    "link %s: %s:%s is reachable again", self._link.name, self._host, self._port
+                )
             loop.call_later(STEADY_S, self._steady, connection)
             self._promise()
             return
@@ -138,6 +144,6 @@ class Dialer:
 
 
 def backoff_s(failures: int) -> float:
-    """Seconds to wait after that many failures in a row: anything up to 0.1, 0.2, 0.4 ... 10 (full jitter)."""
+    """Seconds to wait after that many failures: anything up to 0.1, 0.2, 0.4 ... 10."""
     ceiling = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2.0 ** min(failures - 1, 10))
     return random.uniform(0.0, ceiling)  # noqa: S311 - spreads load, keeps no secret

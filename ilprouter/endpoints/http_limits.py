@@ -14,35 +14,37 @@ __all__ = ["HttpLimits"]
 class HttpLimits:
     """Bounds on what one peer, or all of them together, can make the endpoint hold or do.
 
-    streams_first            HTTP/2 streams at once before the first request with a known token
-    streams                  HTTP/2 streams at once after that
-    header_bytes             of one header list, counted as HTTP/2 does; four times as much ends the connection
-    body_bytes               of one request; the largest legal Prepare is 33 857
-    reset_burst, reset_rate  streams a peer may reset, or make us reset: at once, and per second after that
-    control_burst, control_rate   frames without work (PING, SETTINGS, WINDOW_UPDATE, unknown types, DATA in crumbs)
-    acks                     PING and SETTINGS waiting for our acknowledgement
-    outbound_frames          frames waiting in a session beyond those of answers
-    pipelined                HTTP/1.1 requests read ahead of their answers
-    connections_per_source   open connections of one address
-    connections              open connections in all
-    receive_s                for the TLS handshake, for a header block, and for a body, each
-    drain_s                  for the peer to take an answer
-    idle_s                   for a connection to show its first known token
+    streams_unauthenticated_max  HTTP/2 streams at once before the first request with a known token
+    streams_max                  HTTP/2 streams at once after that
+    header_list_bytes_max        of one header list, as HTTP/2 counts; four times that ends the
+                                 connection
+    body_bytes_max               of one request, at most 42 240; the largest Prepare is 33 857
+    receive_timeout_ms           for the TLS handshake, a header block and a body, each
+    drain_timeout_ms             for the peer to take an answer
+    anonymous_timeout_ms         for a connection to show its first known token
+    resets_burst, resets_per_second    streams a peer may reset, or make us reset
+    control_burst, control_per_second  frames without work: PING, SETTINGS, WINDOW_UPDATE, unknown
+                                       types, DATA in crumbs; requests earn some back
+    acks_max                     PING and SETTINGS that wait for our acknowledgement
+    outbound_frames_max          frames that wait in a session beyond those of answers
+    pipelined_max                HTTP/1.1 requests read ahead of their answers
+    connections_per_source_max   open connections of one address
+    connections_max              open connections in all
     """
 
-    streams_first: int = 100
-    streams: int = 2_048
-    header_bytes: int = 8_192
-    body_bytes: int = 40_000
-    reset_burst: int = 200
-    reset_rate: int = 20
+    streams_unauthenticated_max: int = 100
+    streams_max: int = 2_048
+    header_list_bytes_max: int = 8_192
+    body_bytes_max: int = 40_000
+    receive_timeout_ms: int = 5_000
+    drain_timeout_ms: int = 10_000
+    anonymous_timeout_ms: int = 30_000
+    resets_burst: int = 200
+    resets_per_second: int = 20
     control_burst: int = 2_000
-    control_rate: int = 100
-    acks: int = 100
-    outbound_frames: int = 1_000
-    pipelined: int = 64
-    connections_per_source: int = 64
-    connections: int = 10_000
-    receive_s: float = 5.0
-    drain_s: float = 10.0
-    idle_s: float = 30.0
+    control_per_second: int = 100
+    acks_max: int = 100
+    outbound_frames_max: int = 1_000
+    pipelined_max: int = 64
+    connections_per_source_max: int = 64
+    connections_max: int = 10_000

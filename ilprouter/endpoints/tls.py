@@ -26,7 +26,7 @@ def server_context(
     """A context for a listening socket.
 
     cert, key    paths of PEM files: the chain, and its private key
-    client_ca    path of a PEM file; given: only clients with a certificate of these authorities get in
+    client_ca    path of a PEM file; given: clients need a certificate of these
     raises       OSError or ssl.SSLError for files that cannot be read or do not match
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

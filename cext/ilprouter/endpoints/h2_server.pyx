@@ -79,7 +79,9 @@ cdef enum:
 cdef nghttp2_session_callbacks *CALLBACKS = NULL
 
 
-cdef void name_value(nghttp2_nv *nv, const char *name, size_t name_len, const uint8_t *value, size_t length, uint8_t flags) noexcept nogil:
+cdef void name_value(
+    nghttp2_nv *nv, const char *name, size_t name_len, const uint8_t *value, size_t length, uint8_t flags
+) noexcept nogil:
     nv.name = <uint8_t *>name
     nv.namelen = name_len
     nv.value = <uint8_t *>value
@@ -110,7 +112,7 @@ cdef const char *status_text(int status) noexcept nogil:
 
 
 cdef void refuse(http_conn *conn, int32_t stream_id, int status) noexcept nogil:
-    """Answer a request that never becomes a packet: a status without a body. A body still to come is cut off once this is sent."""
+    """Answer a request that never becomes a packet: a status alone. A body still to come is cut off once this is sent."""
     cdef nghttp2_nv fields[4]
     cdef size_t count = 3
     name_value(&fields[0], b":status", 7, <const uint8_t *>status_text(status), 3, 0)

@@ -16,7 +16,6 @@ from ilprouter.bindings.nghttp2 cimport (
     NGHTTP2_FLAG_END_STREAM,
     NGHTTP2_FLAG_NONE,
     NGHTTP2_HEADERS,
-    NGHTTP2_INTERNAL_ERROR,
     NGHTTP2_SETTINGS_ENABLE_PUSH,
     NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
     NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
@@ -140,7 +139,7 @@ cdef ssize_t collect(http_conn *conn) noexcept nogil:
 
 
 cdef int session_pump(HttpConnection connection) except -1:
-    """Write what may leave, once per round unless it is more than the arena holds; close a session that has nothing left to say."""
+    """Write what may leave, at once unless the arena overflows; close a session that has nothing left to say."""
     cdef http_conn *conn = &connection.c
     cdef ssize_t filled = 0
     if connection.closing or conn.session == NULL:

@@ -12,7 +12,6 @@ from libc.string cimport memcpy, memset
 from ilprouter.bindings.http_kernel cimport ilp_budget, ilp_budget_credit, ilp_budget_init, ilp_budget_take
 from ilprouter.bindings.kernel cimport (
     ILP_BUFFER_LARGE,
-    ILP_INVALID_ANSWER,
     ILP_OK,
     ILP_PEER_UNREACHABLE,
     ilp_round_flush_later,
@@ -243,7 +242,7 @@ cdef class ClientConnection(HttpConnection):
 
     cdef HttpLink link
     cdef ilp_budget cancels
-    cdef readonly object ready         # Future[bool]: True when the peer's SETTINGS came, False when the connection was lost first
+    cdef readonly object ready         # Future[bool]: the peer's SETTINGS came (True), or the connection was lost first
     cdef readonly object closed        # Future[None]: done when the connection is lost
 
     def __cinit__(self, HttpCore core not None, HttpLink link not None):

@@ -26,7 +26,6 @@ from ilprouter.bindings.http_kernel cimport (
 )
 from ilprouter.bindings.kernel cimport (
     ILP_BUFFER_LARGE,
-    ILP_BUFFER_SMALL,
     ilp_buffer,
     ilp_flusher,
     ilp_link,
@@ -255,22 +254,22 @@ cdef class HttpCore:
         self.input_bytes = bytearray(READ_BYTES)
         self.input_view = memoryview(self.input_bytes)
         self.c.input = <uint8_t *>PyByteArray_AS_STRING(self.input_bytes)
-        self.c.limits.streams_first = limits.streams_first
-        self.c.limits.streams = limits.streams
-        self.c.limits.header_bytes = limits.header_bytes
-        self.c.limits.body_bytes = limits.body_bytes
-        self.c.limits.reset_burst = limits.reset_burst
-        self.c.limits.reset_rate = limits.reset_rate
+        self.c.limits.streams_first = limits.streams_unauthenticated_max
+        self.c.limits.streams = limits.streams_max
+        self.c.limits.header_bytes = limits.header_list_bytes_max
+        self.c.limits.body_bytes = min(limits.body_bytes_max, ILP_BUFFER_LARGE)   # a packet lives in one buffer
+        self.c.limits.reset_burst = limits.resets_burst
+        self.c.limits.reset_rate = limits.resets_per_second
         self.c.limits.control_burst = limits.control_burst
-        self.c.limits.control_rate = limits.control_rate
-        self.c.limits.acks = limits.acks
-        self.c.limits.outbound_frames = limits.outbound_frames
-        self.c.limits.connections_per_source = limits.connections_per_source
-        self.c.limits.connections = limits.connections
-        self.c.limits.pipelined = limits.pipelined
-        self.c.limits.receive_ns = <int64_t>(limits.receive_s * 1_000_000_000)
-        self.c.limits.drain_ns = <int64_t>(limits.drain_s * 1_000_000_000)
-        self.c.limits.idle_ns = <int64_t>(limits.idle_s * 1_000_000_000)
+        self.c.limits.control_rate = limits.control_per_second
+        self.c.limits.acks = limits.acks_max
+        self.c.limits.outbound_frames = limits.outbound_frames_max
+        self.c.limits.connections_per_source = limits.connections_per_source_max
+        self.c.limits.connections = limits.connections_max
+        self.c.limits.pipelined = limits.pipelined_max
+        self.c.limits.receive_ns = <int64_t>limits.receive_timeout_ms * 1_000_000
+        self.c.limits.drain_ns = <int64_t>limits.drain_timeout_ms * 1_000_000
+        self.c.limits.idle_ns = <int64_t>limits.anonymous_timeout_ms * 1_000_000
 
     def __dealloc__(self):
         ilp_tokens_free(self.c.tokens)

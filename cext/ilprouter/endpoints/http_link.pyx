@@ -94,7 +94,6 @@ cdef bint link_attach(http_link *link, http_conn *conn) noexcept nogil:
 cdef void link_detach(http_link *link, http_conn *conn) noexcept nogil:
     """The connection is lost. Requests not framed yet have failed; those the peer may have are in doubt until their timer."""
     cdef uint32_t at
-    cdef http_stream *stream
     for at in range(link.conns_count):
         if link.conns[at] == conn:
             link.conns_count -= 1
