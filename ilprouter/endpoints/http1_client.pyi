@@ -3,7 +3,7 @@ import asyncio
 from ilprouter.endpoints.http_core import HttpConnection, HttpCore
 from ilprouter.endpoints.http_link import HttpLink
 
-class Http1Connection(HttpConnection, asyncio.BufferedProtocol):
+class Http1Connection(HttpConnection):
     def __init__(self, core: HttpCore, link: HttpLink) -> None: ...
     @property
     def ready(self) -> asyncio.Future[bool]: ...

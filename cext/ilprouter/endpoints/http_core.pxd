@@ -42,7 +42,7 @@ cdef struct http_stream:
     uint8_t length_text[12]   # content-length in decimal; nghttp2 reads it until the headers are framed
 
 
-# One connection. Lists of the serving side: receiving -> waiting (for the receiver) -> ready (answer queued) -> sending.
+# One connection. Lists of the serving side: receiving -> waiting for the receiver -> ready (answer queued) -> sending.
 # Lists of the asking side: ready (queued) -> waiting (for the peer) -> dropped (finished early: to be cancelled) / sending (closing).
 cdef struct http_conn:
     ilp_flusher flusher       # first: the flush finds the connection by it

@@ -1,4 +1,4 @@
-"""The serving side over HTTP/2, asked by python-h2: who gets in, what is refused, what is answered."""
+"""The serving side over HTTP/2, asked by python-h2: who gets in, what is refused and answered."""
 
 import pytest
 from h2.settings import SettingCodes
