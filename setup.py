@@ -26,7 +26,9 @@ from setuptools.modified import newer_group
 
 DEBUG = os.environ.get("ILPROUTER_DEBUG") == "1"
 SANITIZE = os.environ.get("ILPROUTER_SANITIZE", "")
-KERNEL = sorted(str(path) for path in Path("cext/kernel").glob("*.c"))
+KERNEL = sorted(
+    str(path) for part in ("kernel", "ledger") for path in Path("cext", part).glob("*.c")
+)
 HEADERS = sorted(str(path) for path in Path("cext").rglob("*.h"))
 INCLUDE = ["cext/kernel", "cext"]
 # Every object depends on this file: other flags, or another list of sources, rebuild everything.

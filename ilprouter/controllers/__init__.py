@@ -1,0 +1,1 @@
+"""Controllers: local answers behind a loopback link. They never forward a packet."""
