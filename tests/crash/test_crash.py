@@ -1,8 +1,8 @@
 """Kill the router under load at random moments, restart it, audit the books after every round.
 
-Safe at any crash: what the payer saw fulfilled <= what the router charged it <= what the payee sent.
-The first inequality is "durable before visible", the second "no credit without proof"; both sides
-of the router's books move together, so charge and credit are equal at par.
+Safe at any crash: what the payer saw fulfilled <= what the router charged for it <= what the payee
+sent. The first inequality is "durable before visible", the second "no credit without proof"; both
+sides of the router's books move together, so charge and credit are equal at par.
 ILPROUTER_CRASH_ROUNDS sets the number of rounds of each topology.
 """
 
