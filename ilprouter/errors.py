@@ -20,6 +20,7 @@ __all__ = [
     "StoreCorruptError",
     "StoreError",
     "StoreFullError",
+    "StoreInUseError",
     "UnknownAccountError",
 ]
 
@@ -92,6 +93,10 @@ class StoreError(RouterError):
 
 class StoreFullError(StoreError):
     """The map size or the disk is exhausted."""
+
+
+class StoreInUseError(StoreError):
+    """Another instance holds the store."""
 
 
 class StoreCorruptError(StoreError):
