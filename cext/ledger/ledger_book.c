@@ -49,15 +49,6 @@ void ledger_book_close(ledger_book *book) {
     memset(book, 0, sizeof *book);
 }
 
-ledger_i128 ledger_peer_owes(const ledger_slot *slot) {
-    const ledger_counters *c = &slot->counters;
-    return (ledger_i128)(c->fulfilled_in - c->voided_in - c->settled_in);
-}
-
-ledger_i128 ledger_we_owe(const ledger_slot *slot) {
-    return (ledger_i128)(slot->counters.fulfilled_out - slot->counters.settled_out);
-}
-
 int ledger_restore(ledger_slot *slot) {
     ledger_i128 peer_owes = ledger_peer_owes(slot);
     ledger_i128 we_owe = ledger_we_owe(slot);
@@ -121,28 +112,6 @@ int ledger_settle_out(ledger_block *block, ledger_slot *slot, uint32_t number, u
     return settle(block, slot->settled_out, number, ledger_we_owe(slot), amount);
 }
 
-static void lease_order(ledger_block *block, ledger_slot *slot, uint32_t number, int64_t lease) {
-    uint32_t group = block->open;
-    if (slot->lease_next[group] == 0) ledger_touch(block, group, number);
-    slot->lease_next[group] = (uint64_t)lease + 1u;
-}
-
-int ledger_raise_lease(ledger_block *block, ledger_slot *slot, uint32_t number, uint64_t amount) {
-    ledger_i128 we_owe = ledger_we_owe(slot);
-    ledger_i128 needed = (ledger_i128)slot->own_exposure + amount - we_owe;
-    ledger_i128 most = slot->lease_max;
-    uint64_t ordered = slot->lease_next[block->open];
-    if (most > INT64_MAX - we_owe) most = INT64_MAX - we_owe; /* the lease line stays within i64 */
-    if (needed > most) return ILP_OUTGOING_LIQUIDITY;
-    ledger_i128 lease = 2 * needed;
-    /* Several packets may wait for one group: each adds what it needs itself, so that they pass together. */
-    if (ordered && lease < (ledger_i128)ordered + amount) lease = (ledger_i128)ordered + amount;
-    if (lease < LEDGER_LEASE_MIN) lease = LEDGER_LEASE_MIN;
-    if (lease > most) lease = most;
-    lease_order(block, slot, number, (int64_t)lease);
-    return ILP_WAIT;
-}
-
 int ledger_shrink_lease(ledger_block *block, ledger_slot *slot, uint32_t number, bool all) {
     int64_t we_owe = (int64_t)ledger_we_owe(slot);
     ledger_u128 hold = (ledger_u128)((ledger_i128)slot->own_exposure - we_owe);
@@ -151,7 +120,7 @@ int ledger_shrink_lease(ledger_block *block, ledger_slot *slot, uint32_t number,
     if (!all && hold == 0 && lease <= LEDGER_LEASE_MIN) return 0;
     if (target >= lease || slot->lease_next[0] || slot->lease_next[1]) return 0;
     slot->lease_line = we_owe + (int64_t)target; /* first out of use, then off the disk */
-    lease_order(block, slot, number, (int64_t)target);
+    ledger_lease_order(block, slot, number, (int64_t)target);
     return 1;
 }
 

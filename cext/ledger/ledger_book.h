@@ -138,8 +138,39 @@ static inline int ledger_void(ledger_block *block, ledger_slot *slot, uint32_t n
     return ILP_WAIT;
 }
 
+/* Derived from durable counters, exact. */
+static inline ledger_i128 ledger_peer_owes(const ledger_slot *slot) {
+    const ledger_counters *c = &slot->counters;
+    return (ledger_i128)(c->fulfilled_in - c->voided_in - c->settled_in);
+}
+
+static inline ledger_i128 ledger_we_owe(const ledger_slot *slot) {
+    return (ledger_i128)(slot->counters.fulfilled_out - slot->counters.settled_out);
+}
+
+static inline void ledger_lease_order(ledger_block *block, ledger_slot *slot, uint32_t number, int64_t lease) {
+    uint32_t group = block->open;
+    if (slot->lease_next[group] == 0) ledger_touch(block, group, number);
+    slot->lease_next[group] = (uint64_t)lease + 1u;
+}
+
 /* Put a larger lease into the open group: twice what is needed, at most lease_max. The slow way of ledger_hold_out. */
-int ledger_raise_lease(ledger_block *block, ledger_slot *slot, uint32_t number, uint64_t amount);
+__attribute__((noinline, cold, unused)) static int ledger_raise_lease(ledger_block *block, ledger_slot *slot, uint32_t number,
+                                                                      uint64_t amount) {
+    ledger_i128 we_owe = ledger_we_owe(slot);
+    ledger_i128 needed = (ledger_i128)slot->own_exposure + amount - we_owe;
+    ledger_i128 most = slot->lease_max;
+    uint64_t ordered = slot->lease_next[block->open];
+    if (most > INT64_MAX - we_owe) most = INT64_MAX - we_owe; /* the lease line stays within i64 */
+    if (needed > most) return ILP_OUTGOING_LIQUIDITY;
+    ledger_i128 lease = 2 * needed;
+    /* Several packets may wait for one group: each adds what it needs itself, so that they pass together. */
+    if (ordered && lease < (ledger_i128)ordered + amount) lease = (ledger_i128)ordered + amount;
+    if (lease < LEDGER_LEASE_MIN) lease = LEDGER_LEASE_MIN;
+    if (lease > most) lease = most;
+    ledger_lease_order(block, slot, number, (int64_t)lease);
+    return ILP_WAIT;
+}
 
 /* Take a hold for a Prepare to the peer: within our own limit (else ILP_OUTGOING_LIQUIDITY) and within the durable lease
  * (else ILP_WAIT: a raise is in the open group, ask again when it is durable). */
@@ -235,10 +266,6 @@ void ledger_house_row(const ledger_book *book, uint32_t asset, uint8_t out[LEDGE
 
 /* The account's row block differs from its durable row: let the fold write it. */
 void ledger_mark(ledger_book *book, uint32_t number);
-
-/* Derived from durable counters, exact. */
-ledger_i128 ledger_peer_owes(const ledger_slot *slot);
-ledger_i128 ledger_we_owe(const ledger_slot *slot);
 
 /* Set the exposures and the lease line from counters that recovery wrote; no holds. -1: a position outside i64. */
 int ledger_restore(ledger_slot *slot);

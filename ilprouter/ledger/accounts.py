@@ -1,6 +1,8 @@
-"""Accounts by name: numbers that never change, assets, and the way from a store to a running ledger.
+"""Accounts by name: numbers that never change, assets, and the way from a store to a running
+ledger.
 
-Owns the two registries and the boot commit. Must not be imported by the core, nor be asked anything on the packet path.
+Owns the two registries and the boot commit. Must not be imported by the core, nor be asked
+anything on the packet path.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ class Account:
 
 
 class Ledger:
-    """The books of a router over a store: opened, verified, ready for accounts to be named and then for the boot commit.
+    """The books of a router over a store: opened, verified, ready for accounts to be named and
+    then for the boot commit.
 
     store          open
     accounts_max   accounts that can ever exist, removed ones included
@@ -62,25 +65,42 @@ class Ledger:
                 row.number, row.asset, row.flags, row.lease, row.counters, row.number in books.ahead
             )
         for house in books.houses.values():
-            self.book.restore_house(house.asset, house.position, house.cash, house.loss, house.row_seq)
+            self.book.restore_house(
+                house.asset, house.position, house.cash, house.loss, house.row_seq
+            )
 
     def _note_doubts(self, books: Books) -> None:
         """What the last incarnation may have left open becomes durable with the boot commit.
 
-        A lease: what the peer may claim at most that we do not know. An undelivered group: charges whose Fulfill may not
+        A lease: what the peer may claim at most that we do not know. An undelivered group: charges
+        whose Fulfill may not
         have reached the peer. Amounts are decimal strings, in units of the account.
         """
         head = books.head
         items = []
         for row in books.accounts.values():
             if row.lease:
-                entry: dict[str, Any] = {"kind": "lease", "account": row.number, "amount": str(row.lease)}
+                entry: dict[str, Any] = {
+                    "kind": "lease",
+                    "account": row.number,
+                    "amount": str(row.lease),
+                }
                 items.append((_doubt_key(head.epoch, 0, row.number), msgspec.json.encode(entry)))
         for record in books.undelivered if not head.clean else ():
             for change in record.accounts:
                 if charged := change.counters[0]:
-                    entry = {"kind": "undelivered", "account": change.number, "amount": str(charged), "group": record.seq}
-                    items.append((_doubt_key(head.epoch, record.seq, change.number), msgspec.json.encode(entry)))
+                    entry = {
+                        "kind": "undelivered",
+                        "account": change.number,
+                        "amount": str(charged),
+                        "group": record.seq,
+                    }
+                    items.append(
+                        (
+                            _doubt_key(head.epoch, record.seq, change.number),
+                            msgspec.json.encode(entry),
+                        )
+                    )
         if items:
             self.journal.ride("doubt", items)
         self.journal.delivered_seq = head.seq
@@ -96,7 +116,8 @@ class Ledger:
         return self.journal.head.epoch
 
     def boot(self) -> Head:
-        """The boot commit: a new epoch, no leases, doubts noted. Before it nothing read back may be acted upon (I13).
+        """The boot commit: a new epoch, no leases, doubts noted. Before it nothing read back may
+        be acted upon (I13).
 
         Blocks on the disk. Raises StoreError.
         """
@@ -110,22 +131,33 @@ class Ledger:
         return head
 
     def open_account(self, name: str, asset_code: str, asset_scale: int) -> Account:
-        """The account of that name, created when it does not exist; without limits nothing passes (`set_limits`).
+        """The account of that name, created when it does not exist; without limits nothing passes
+        (`set_limits`).
 
-        A new one rides in the open group: it is durable before, or together with, the first amount that touches it.
-        raises   ConfigError when the account exists in another asset: money does not change its unit
+        A new one rides in the open group: it is durable before, or together with, the first amount
+        that touches it.
+        raises   ConfigError when the account exists in another asset: money does not change its
+                 unit
         """
         if (known := self._names.get(name)) is not None:
             account = self._account(name, known)
             if (account.asset_code, account.asset_scale) != (asset_code, asset_scale):
+                kept = f"{account.asset_code}/{account.asset_scale}"
                 raise ConfigError(
-                    "", f"peer {name!r}: asset", f"{asset_code}/{asset_scale}",
-                    f"{account.asset_code}/{account.asset_scale}, in which its account is kept; use another name for a new asset",
-                )  # fmt: skip
+                    "",
+                    f"peer {name!r}: asset",
+                    f"{asset_code}/{asset_scale}",
+                    f"{kept}, in which its account is kept; a new asset needs a new name",
+                )
             return account
         number = max((entry.number for entry in self._names.values()), default=-1) + 1
         if number >= self.book.accounts_max:
-            raise ConfigError("", "peer", name, f"at most {self.book.accounts_max} accounts, removed ones included")
+            raise ConfigError(
+                "",
+                "peer",
+                name,
+                f"at most {self.book.accounts_max} accounts, removed ones included",
+            )
         entry = AccountName(number, self._asset(asset_code, asset_scale))
         self.book.open_account(number, entry.asset)
         self.journal.ride("account", [(name.encode(), msgspec.json.encode(entry))])
@@ -154,10 +186,18 @@ class Ledger:
 
     def accounts(self) -> list[Account]:
         """Every account that ever existed, by number."""
-        return sorted((self._account(name, entry) for name, entry in self._names.items()), key=lambda item: item.number)
+        return sorted(
+            (self._account(name, entry) for name, entry in self._names.items()),
+            key=lambda item: item.number,
+        )
 
     def set_limits(
-        self, name: str, *, credit_limit: int = 0, own_limit: int | None = None, lease_max: int | None = None
+        self,
+        name: str,
+        *,
+        credit_limit: int = 0,
+        own_limit: int | None = None,
+        lease_max: int | None = None,
     ) -> None:
         """Bounds of an account's exposures, effective at once; see `Book.set_limits`."""
         self.book.set_limits(self.account(name).number, credit_limit, own_limit, lease_max)

@@ -1,6 +1,8 @@
-"""Group commit: when a group is sealed, who writes it, what happens when it is durable or cannot be.
+"""Group commit: when a group is sealed, who writes it, what happens when it is durable or cannot
+be.
 
-Owns the committer thread and the fence. Must not know what a group contains (journal.py) nor what a packet is: whoever
+Owns the committer thread and the fence. Must not know what a group contains (journal.py) nor what
+a packet is: whoever
 holds answers back until their group is durable is a `Barrier`.
 """
 
@@ -26,10 +28,12 @@ BUCKETS_MS = (0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 5000)
 
 
 class Barrier(Protocol):
-    """The commit barrier of the packet switch. All calls come on the loop thread, between batches."""
+    """The commit barrier of the packet switch. All calls come on the loop thread, between
+    batches."""
 
     def barrier_seal(self) -> int:
-        """What waits now waits for exactly the group that is sealed now. Returns how many packets do."""
+        """What waits now waits for exactly the group that is sealed now. Returns how many packets
+        do."""
 
     def barrier_release(self) -> None:
         """That group is durable: its answers may leave."""
@@ -39,7 +43,8 @@ class Barrier(Protocol):
 
 
 class CommitStats:
-    """Counters for the metrics: commits, packets, seconds in all, the longest, and a histogram (upper bounds in BUCKETS_MS)."""
+    """Counters for the metrics: commits, packets, seconds in all, the longest, and a histogram
+    (upper bounds in BUCKETS_MS)."""
 
     __slots__ = ("commits", "histogram", "packets", "seconds", "seconds_last", "seconds_max")
 
@@ -62,13 +67,16 @@ class CommitStats:
 
 
 class GroupCommitter:
-    """Commits open groups one after the other, each as soon as the one before is durable and `interval_ms` has passed.
+    """Commits open groups one after the other, each as soon as the one before is durable and
+    `interval_ms` has passed.
 
     journal      booted; its store and book belong to this committer from now on
     barrier      the switch
     loop         the event loop of the switch; everything but the write itself runs on its thread
-    interval_ms  from the start of one commit to the start of the next, at least. A commit costs about 0.25 ms of a core
-                 whatever is in it; the floor bounds what that takes from the packets, and the wear of the disk
+    interval_ms  from the start of one commit to the start of the next, at least. A commit costs
+                 about 0.25 ms of a core
+                 whatever is in it; the floor bounds what that takes from the packets, and the wear
+                 of the disk
     on_busy      called with True when a commit is slow, with False when it returned
     on_fence     called once with the error when the store failed; the daemon must exit with 78
     """
@@ -111,15 +119,18 @@ class GroupCommitter:
         self._thread.start()
 
     def trace_start(self) -> None:
-        """From now on keep (group, seq, returned_ns) of every commit in `trace`: group counts barrier_seal calls from 1, returned_ns
-        is CLOCK_BOOTTIME read on the committer thread after the commit returned. For the proof that no answer leaves before."""
+        """From now on keep (group, seq, returned_ns) of every commit in `trace`: group counts
+        barrier_seal calls from 1, returned_ns
+        is CLOCK_BOOTTIME read on the committer thread after the commit returned. For the proof
+        that no answer leaves before."""
         self.trace = []
 
-    # --- the loop thread -------------------------------------------------------------------------------------------------
+    # --- the loop thread ----------------------------------------------------------------------
 
     def maybe_commit(self) -> None:
-        """Seal and commit the open group if there is one and the committer is free. Cheap; call it at the end of each round."""
-        if self._committing or not (self._book.open_changes or self.journal.pending or self._open_waiters):
+        """Seal and commit the open group if there is one and the committer is free. Cheap; call it
+        at the end of each round."""
+        if self._committing or not self.journal.pending:
             return
         if self.fenced is not None or self._stopping:
             return
@@ -127,7 +138,8 @@ class GroupCommitter:
         if wait <= 0:
             self._seal(KIND_GROUP)
         elif self._timer is None:
-            # Under load the next round comes first; this is for the last group before silence. uvloop's timers count whole
+            # Under load the next round comes first; this is for the last group before silence.
+            # uvloop's timers count whole
             # milliseconds, and a delay that rounds to none would spin.
             self._timer = self._loop.call_later(max(wait, 0.001), self._on_timer)
 
@@ -136,19 +148,28 @@ class GroupCommitter:
         self.maybe_commit()
 
     def durable(self) -> asyncio.Future[int]:
-        """A future that gets the group's number when everything that is in the open group now is durable; StoreError if it never is."""
+        """A future for the moment when everything entered so far is durable.
+
+        result   number of the last group that holds any of it
+        raises   StoreError when the store is, or gets, fenced
+        """
         future: asyncio.Future[int] = self._loop.create_future()
         if self.fenced is not None:
             future.set_exception(StoreError(f"the store is fenced: {self.fenced}"))
-            return future
-        self._open_waiters.append(future)
-        self.maybe_commit()
+        elif self.journal.pending:
+            self._open_waiters.append(future)
+            self.maybe_commit()
+        elif self._committing:
+            self._sealed_waiters.append(future)
+        else:
+            future.set_result(self.journal.head.seq)
         return future
 
     def _seal(self, kind: int) -> None:
         self._committing = True
         self._sealed_at = time.monotonic()
-        # The two together, with no packet in between: what the barrier holds is exactly what the group contains.
+        # The two together, with no packet in between: what the barrier holds is exactly what the
+        # group contains.
         self._packets = self._barrier.barrier_seal()
         self.journal.seal()
         self._groups += 1
@@ -168,7 +189,9 @@ class GroupCommitter:
         if elapsed >= BUSY_S and not self._busy:
             self._busy = True
             self._on_busy(True)
-        self._watch = self._loop.call_later(BUSY_S if self._busy else max(BUSY_S - elapsed, 0.001), self._on_watch)
+        self._watch = self._loop.call_later(
+            BUSY_S if self._busy else max(BUSY_S - elapsed, 0.001), self._on_watch
+        )
 
     def _on_committed(self, head: Head, seconds: float, returned_ns: int) -> None:
         if self.fenced is not None:
@@ -180,9 +203,11 @@ class GroupCommitter:
         if self._busy:
             self._busy = False
             self._on_busy(False)
-        # Still marked as committing: rounds that end inside barrier_release must not seal the next group yet.
+        # Still marked as committing: rounds that end inside barrier_release must not seal the next
+        # group yet.
         self._barrier.barrier_release()
-        self.journal.delivered_seq = head.seq  # handed to the transports; it is durable with the next group
+        # Handed to the transports; the next group makes that durable too.
+        self.journal.delivered_seq = head.seq
         for future in self._sealed_waiters:
             if not future.done():
                 future.set_result(head.seq)
@@ -204,9 +229,11 @@ class GroupCommitter:
         self._on_fence(error)
 
     async def close(self) -> None:
-        """Commit what is open, end idle leases, mark the stop as clean, stop the thread. The store stays open.
+        """Commit what is open, end idle leases, mark the stop as clean, stop the thread. The store
+        stays open.
 
-        After a fence only the thread is stopped. Call it when no packet is in flight any more; holds that are left keep their lease,
+        After a fence only the thread is stopped. Call it when no packet is in flight any more;
+        holds that are left keep their lease,
         and the next start notes them as doubts.
         """
         if not self._thread.is_alive():
@@ -234,7 +261,7 @@ class GroupCommitter:
         await asyncio.wait([future])
         future.exception()
 
-    # --- the committer thread ----------------------------------------------------------------------------------------------
+    # --- the committer thread -----------------------------------------------------------------
 
     def _run(self) -> None:
         while (kind := self._jobs.get()) is not None:

@@ -1,6 +1,8 @@
-"""One group on its way to the disk: log record, digest chain, folded rows, head, and what other parts add to it.
+"""One group on its way to the disk: log record, digest chain, folded rows, head, and what other
+parts add to it.
 
-Owns the sequence of groups and what each transaction contains. Must not know threads, packets or when a group is due.
+Owns the sequence of groups and what each transaction contains. Must not know threads, packets or
+when a group is due.
 """
 
 from __future__ import annotations
@@ -11,7 +13,15 @@ from dataclasses import replace
 
 from ilprouter.clock import now_ms
 from ilprouter.ledger.book import Book
-from ilprouter.ledger.layout import HEAD_KEY, KIND_GROUP, KIND_STOP, Head, digest_of, log_key, split_record
+from ilprouter.ledger.layout import (
+    HEAD_KEY,
+    KIND_GROUP,
+    KIND_STOP,
+    Head,
+    digest_of,
+    log_key,
+    split_record,
+)
 from ilprouter.stores.base import Batch, Item, Store
 
 __all__ = ["Journal"]
@@ -20,7 +30,8 @@ PURGE_PARTS_MIN = 64  # log parts deleted by one commit at least, when so many a
 
 
 class Journal:
-    """The writer of one ledger. seal and release on the loop thread, write on the committer's, never at the same time.
+    """The writer of one ledger. seal and release on the loop thread, write on the committer's,
+    never at the same time.
 
     book    the accounts in memory
     store   open
@@ -28,7 +39,9 @@ class Journal:
     log     (seq, parts) of the records in the store, ascending
     """
 
-    def __init__(self, book: Book, store: Store, head: Head, log: Iterable[tuple[int, int]] = ()) -> None:
+    def __init__(
+        self, book: Book, store: Store, head: Head, log: Iterable[tuple[int, int]] = ()
+    ) -> None:
         self.book = book
         self.store = store
         self.head = head
@@ -40,14 +53,15 @@ class Journal:
         self._riders = 0
 
     def ride(self, table: str, items: Iterable[Item]) -> None:
-        """Put rows into the transaction of the open group: they are durable exactly when its changes are."""
+        """Put rows into the transaction of the open group: they are durable exactly when its
+        changes are."""
         self._open.put(table, items)
         self._riders += 1
 
     @property
     def pending(self) -> bool:
         """Is there anything to commit?"""
-        return self._riders > 0 or self.book.open_changes > 0
+        return self.book.open_changes > 0 or self._riders > 0
 
     def seal(self) -> None:
         """Close the open group."""
@@ -72,7 +86,9 @@ class Journal:
             wall_ms=now_ms(),
             clean=kind == KIND_STOP,
         )
-        written = self.book.encode(kind, head.epoch, head.seq, head.delivered_seq, head.wall_ms, before.digest)
+        written = self.book.encode(
+            kind, head.epoch, head.seq, head.delivered_seq, head.wall_ms, before.digest
+        )
         head = replace(head, digest=digest_of(written.record))
         self.record = written.record + head.digest
         parts = split_record(head.seq, self.record)
@@ -81,7 +97,9 @@ class Journal:
         batch.put("house", written.houses)
         batch.put("meta", [(HEAD_KEY, head.pack())])
         batch.appends["log"] = parts
-        self._purge(batch, min(written.folded_seq, head.delivered_seq), max(PURGE_PARTS_MIN, 2 * len(parts)))
+        self._purge(
+            batch, min(written.folded_seq, head.delivered_seq), max(PURGE_PARTS_MIN, 2 * len(parts))
+        )
         self._log.append((head.seq, len(parts)))
         self.store.commit(batch)
         self.head = head

@@ -1,7 +1,9 @@
 """The bytes of the ledger's tables, read and (for the small rows) written.
 
-Owns the layouts of docs/decisions/0002-ledger-layout.md as Python sees them. Must not know a store nor a book. Records and
-account rows are written by cext/ledger/ledger_record.c; reading them here is a second, independent implementation.
+Owns the layouts of docs/decisions/0002-ledger-layout.md as Python sees them. Must not know a store
+nor a book. Records and
+account rows are written by cext/ledger/ledger_record.c; reading them here is a second, independent
+implementation.
 """
 
 from __future__ import annotations
@@ -71,13 +73,19 @@ class Head:
 
     def pack(self) -> bytes:
         """The row of the meta table."""
-        row = HEAD.pack(1, self.clean, 0, 0, self.epoch, self.seq, self.delivered_seq, self.wall_ms, self.digest)
+        row = HEAD.pack(
+            1, self.clean, 0, 0, self.epoch, self.seq, self.delivered_seq, self.wall_ms, self.digest
+        )
         return row + zlib.crc32(row).to_bytes(4, "little")
 
     @classmethod
     def parse(cls, row: bytes) -> Head:
         """Raises StoreCorruptError."""
-        if len(row) != HEAD.size + 4 or zlib.crc32(row[:-4]) != int.from_bytes(row[-4:], "little") or row[0] != 1:
+        if (
+            len(row) != HEAD.size + 4
+            or zlib.crc32(row[:-4]) != int.from_bytes(row[-4:], "little")
+            or row[0] != 1
+        ):
             raise StoreCorruptError("the head of the ledger is damaged")
         _, clean, _, _, epoch, seq, delivered_seq, wall_ms, digest = HEAD.unpack(row[:-4])
         return cls(epoch, seq, delivered_seq, wall_ms, bool(clean), digest)
@@ -107,7 +115,8 @@ class AccountRow:
 
 @dataclass(slots=True)
 class HouseRow:
-    """Our own position in one asset, in its units; see `ledger_house` in cext/ledger/ledger_book.h."""
+    """Our own position in one asset, in its units; see `ledger_house` in
+    cext/ledger/ledger_book.h."""
 
     asset: int
     position: int = 0
@@ -118,7 +127,8 @@ class HouseRow:
 
 @dataclass(slots=True)
 class AccountChange:
-    """What one group did to one account: `counters` are differences, lease and flags new values or None."""
+    """What one group did to one account: `counters` are differences, lease and flags new values or
+    None."""
 
     number: int
     counters: list[int]
@@ -160,11 +170,12 @@ def split_record(seq: int, stored: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def join_parts(items: list[tuple[bytes, bytes]]) -> Iterator[tuple[int, int, bytes]]:
-    """(seq, number of parts, stored record) of each group in the log. Raises StoreCorruptError for a part that is missing."""
+    """(seq, number of parts, stored record) of each group in the log. Raises StoreCorruptError for
+    a part that is missing."""
     at = 0
     while at < len(items):
         seq = int.from_bytes(items[at][0][:8], "big")
-        parts = []
+        parts: list[bytes] = []
         while at < len(items) and items[at][0] == log_key(seq, len(parts)):
             parts.append(items[at][1])
             at += 1
@@ -178,7 +189,20 @@ def parse_record(seq: int, stored: bytes) -> Record:
     body, digest = stored[:-DIGEST_BYTES], stored[-DIGEST_BYTES:]
     if len(body) < HEADER.size or digest_of(body) != digest:
         raise StoreCorruptError(f"group {seq}: the digest does not fit the record")
-    version, kind, accounts, houses, packets, length, _, epoch, own_seq, delivered_seq, wall_ms, previous = HEADER.unpack_from(body)
+    (
+        version,
+        kind,
+        accounts,
+        houses,
+        packets,
+        length,
+        _,
+        epoch,
+        own_seq,
+        delivered_seq,
+        wall_ms,
+        previous,
+    ) = HEADER.unpack_from(body)
     if version != 1 or own_seq != seq or packets or length != len(body):
         raise StoreCorruptError(f"group {seq}: not a record of this group")
     record = Record(kind, epoch, seq, delivered_seq, wall_ms, previous, digest, [], [])
@@ -226,7 +250,9 @@ def parse_rows(key: bytes, block: bytes) -> list[AccountRow]:
     """The accounts of one row block. Raises StoreCorruptError naming the account."""
     first = int.from_bytes(key, "big") * BLOCK_ACCOUNTS
     if len(key) != 4 or len(block) != ROW_BYTES * BLOCK_ACCOUNTS:
-        raise StoreCorruptError(f"accounts {first} to {first + BLOCK_ACCOUNTS - 1}: the row block has {len(block)} bytes")
+        raise StoreCorruptError(
+            f"accounts {first} to {first + BLOCK_ACCOUNTS - 1}: the block has {len(block)} bytes"
+        )
     rows = []
     for i in range(BLOCK_ACCOUNTS):
         row = block[i * ROW_BYTES : (i + 1) * ROW_BYTES]
@@ -248,4 +274,6 @@ def parse_house(key: bytes, row: bytes) -> HouseRow:
     row_seq, asset = struct.unpack_from("<QI", row, 48)
     if asset != number:
         raise StoreCorruptError(f"asset {number}: the row is that of asset {asset}")
-    return HouseRow(asset, _signed(row, 0), _signed(row, 16), int.from_bytes(row[32:48], "little"), row_seq)
+    return HouseRow(
+        asset, _signed(row, 0), _signed(row, 16), int.from_bytes(row[32:48], "little"), row_seq
+    )

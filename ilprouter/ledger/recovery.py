@@ -1,6 +1,8 @@
-"""From a store to verified books: rows, plus what the log has beyond them, checked against each other.
+"""From a store to verified books: rows, plus what the log has beyond them, checked against each
+other.
 
-Owns steps R1 and R2 of a start. Must not write anything, nor know who asked: a boot refuses what `verify` reports.
+Owns steps R1 and R2 of a start. Must not write anything, nor know who asked: a boot refuses what
+`verify` reports.
 """
 
 from __future__ import annotations
@@ -72,7 +74,8 @@ class Books:
 
 
 def read_books(store: Store) -> tuple[Books, list[Problem]]:
-    """Read and check everything. Never raises for damage: the list of problems is empty exactly when the books are sound."""
+    """Read and check everything. Never raises for damage: the list of problems is empty exactly
+    when the books are sound."""
     books = Books()
     problems: list[Problem] = []
     try:
@@ -96,9 +99,13 @@ def _read_names(store: Store, books: Books) -> None:
     for key, value in store.read("account"):
         name, entry = key.decode(), msgspec.json.decode(value, type=AccountName)
         if entry.asset not in books.assets:
-            raise StoreCorruptError(f"account {name!r} is in asset {entry.asset}, which is not known")
+            raise StoreCorruptError(
+                f"account {name!r} is in asset {entry.asset}, which is not known"
+            )
         if numbers.setdefault(entry.number, name) != name:
-            raise StoreCorruptError(f"accounts {name!r} and {numbers[entry.number]!r} share the number {entry.number}")
+            raise StoreCorruptError(
+                f"accounts {name!r} and {numbers[entry.number]!r} share the number {entry.number}"
+            )
         books.names[name] = entry
 
 
@@ -119,14 +126,20 @@ def _records(store: Store, books: Books) -> Iterator[Record]:
     head, last = books.head, None
     for seq, parts, stored in join_parts(list(store.read("log"))):
         record = parse_record(seq, stored)
-        if last is not None and (record.previous != last.digest or seq != last.seq + 1 or record.epoch < last.epoch):
+        if last is not None and (
+            record.previous != last.digest or seq != last.seq + 1 or record.epoch < last.epoch
+        ):
             raise StoreCorruptError(f"group {seq} does not follow group {last.seq}")
         books.log.append((seq, parts))
         yield record
         last = record
     if last is None and head.seq:
         raise StoreCorruptError(f"the log is empty; the head is group {head.seq}")
-    if last is not None and (last.seq, last.digest, last.epoch) != (head.seq, head.digest, head.epoch):
+    if last is not None and (last.seq, last.digest, last.epoch) != (
+        head.seq,
+        head.digest,
+        head.epoch,
+    ):
         raise StoreCorruptError(f"the log ends with group {last.seq}, the head is group {head.seq}")
 
 
@@ -136,12 +149,18 @@ def _replay(store: Store, books: Books, problems: list[Problem]) -> None:
         sums: dict[int, HouseRow] = {}
         for change in record.accounts:
             if change.number not in asset_of:
-                raise StoreCorruptError(f"group {record.seq} changes account {change.number}, which has no name")
+                raise StoreCorruptError(
+                    f"group {record.seq} changes account {change.number}, which has no name"
+                )
             asset = asset_of[change.number]
-            row = books.accounts.setdefault(change.number, AccountRow(change.number, asset, flags=0))
+            row = books.accounts.setdefault(
+                change.number, AccountRow(change.number, asset, flags=0)
+            )
             if record.seq > row.row_seq:
                 books.ahead.add(change.number)
-                row.counters = [old + new for old, new in zip(row.counters, change.counters, strict=True)]
+                row.counters = [
+                    old + new for old, new in zip(row.counters, change.counters, strict=True)
+                ]
                 row.lease = row.lease if change.lease is None else change.lease
                 row.flags = row.flags if change.flags is None else change.flags
             house = sums.setdefault(asset, HouseRow(asset))
@@ -151,7 +170,12 @@ def _replay(store: Store, books: Books, problems: list[Problem]) -> None:
         stated = {house.asset: house for house in record.houses}
         for asset, house in sums.items():
             if house != stated.pop(asset, HouseRow(asset)):
-                problems.append(Problem(f"asset {asset}: the group's own sum differs from its accounts", group=record.seq))
+                problems.append(
+                    Problem(
+                        f"asset {asset}: the group's own sum differs from its accounts",
+                        group=record.seq,
+                    )
+                )
         for asset in stated:
             problems.append(Problem(f"asset {asset}: changed without an account", group=record.seq))
         if record.seq > books.head.delivered_seq:
@@ -184,6 +208,7 @@ def _contradictions(books: Books) -> Iterator[Problem]:
             yield Problem(f"asset {asset}: its row is of group {own.row_seq}, after the head")
         if (own.position, own.cash, own.loss) != (house.position, house.cash, house.loss):
             yield Problem(
-                f"asset {asset}: the accounts sum to position {house.position}, cash {house.cash}, loss {house.loss}; "
+                f"asset {asset}: the accounts sum to position {house.position}, "
+                f"cash {house.cash}, loss {house.loss}; "
                 f"our own row says {own.position}, {own.cash}, {own.loss}"
             )

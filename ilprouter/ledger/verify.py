@@ -1,6 +1,7 @@
 """The audit of a stopped router's books: everything a start would refuse, as a report.
 
-Owns the report. Must not change the store: it is opened read-only, under the same lock as the daemon.
+Owns the report. Must not change the store: it is opened read-only, under the same lock as the
+daemon.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ __all__ = ["verify"]
 def verify(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Audit the store in a directory.
 
-    returns   {"ok", "problems": [{"message", "account", "group"}], "epoch", "group", "clean", "groups_kept", "accounts", "houses"};
-              ready for JSON, amounts as decimal strings. `ok` is False also when the store cannot be opened.
+    returns   {"ok", "problems": [{"message", "account", "group"}], "epoch", "group", "clean",
+              "groups_kept", "accounts", "houses"};
+              ready for JSON, amounts as decimal strings. `ok` is False also when the store cannot
+              be opened.
     raises    StoreInUseError when another instance uses the store
     """
     store = LmdbStore(path, readonly=True)
@@ -39,7 +42,10 @@ def report(books: Books, problems: list[Problem]) -> dict[str, Any]:
     """The same for books already read."""
     return {
         "ok": not problems,
-        "problems": [{"message": item.message, "account": item.account, "group": item.group} for item in problems],
+        "problems": [
+            {"message": item.message, "account": item.account, "group": item.group}
+            for item in problems
+        ],
         "epoch": books.head.epoch,
         "group": books.head.seq,
         "clean": books.head.clean,
@@ -47,7 +53,10 @@ def report(books: Books, problems: list[Problem]) -> dict[str, Any]:
         "accounts": [
             {
                 "name": name,
-                "asset": {"code": books.assets[entry.asset].code, "scale": books.assets[entry.asset].scale},
+                "asset": {
+                    "code": books.assets[entry.asset].code,
+                    "scale": books.assets[entry.asset].scale,
+                },
                 "peer_owes": str(row.peer_owes),
                 "we_owe": str(row.we_owe),
                 "fulfilled_in": str(row.counters[0]),

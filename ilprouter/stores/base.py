@@ -1,6 +1,8 @@
-"""What every store promises: named tables of byte strings, changed by batches that are all there or not at all.
+"""What every store promises: named tables of byte strings, changed by batches that are all there
+or not at all.
 
-Owns the interface and the list of tables. Must not know what the bytes mean: never a policy, never an amount.
+Owns the interface and the list of tables. Must not know what the bytes mean: never a policy, never
+an amount.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ TABLES = (
     "account",  # account name -> number, asset
     "row",  # block of 16 accounts -> their counters
     "house",  # asset number -> our own position
-    "log",  # group number, part -> what the group changed; only ever appended and purged from the front
+    "log",  # group, part -> what the group changed; appended, and purged from the front
     "doubt",  # what a crash left open, for the operator
     "idem",  # settlement notifications already applied
     "idem_used",  # the same by time of last use
@@ -58,13 +60,15 @@ class Usage(NamedTuple):
 class Store(Protocol):
     """A durable store of one router. One thread commits at a time; reads see the last commit.
 
-    commits   batches committed since open; grows by one when `commit` returned, before anyone may act on it
+    commits   batches committed since open; grows by one when `commit` returned, before anyone may
+              act on it
     """
 
     commits: int
 
     def open(self) -> None:
-        """Take the store, create what is missing. Raises StoreError (in use, newer schema), StoreCorruptError, StoreFullError."""
+        """Take the store, create what is missing. Raises StoreError (in use, newer schema),
+        StoreCorruptError, StoreFullError."""
 
     def get(self, table: str, key: bytes) -> bytes | None:
         """One value, or None."""
@@ -73,11 +77,13 @@ class Store(Protocol):
         """Every item of a table, by ascending key."""
 
     def commit(self, batch: Batch) -> None:
-        """Apply a batch; when this returns, it survives power loss. Raises StoreError: then whether it is on disk is unknown,
+        """Apply a batch; when this returns, it survives power loss. Raises StoreError: then
+        whether it is on disk is unknown,
         and the store must not be used any more."""
 
     def emergency(self, record: bytes) -> None:
-        """Keep the bytes of a group that could not be committed, as well as is still possible. Never raises."""
+        """Keep the bytes of a group that could not be committed, as well as is still possible.
+        Never raises."""
 
     def usage(self) -> Usage:
         """Space used and reserved."""

@@ -1,6 +1,7 @@
 """The directory of a store: who may use it, and how its space is taken.
 
-Owns the lock file, the check of the file system, the allocation. Must not know LMDB's calls nor what is stored.
+Owns the lock file, the check of the file system, the allocation. Must not know LMDB's calls nor
+what is stored.
 """
 
 from __future__ import annotations
@@ -8,18 +9,27 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import zlib
 from pathlib import Path
 
 from ilprouter.errors import StoreCorruptError, StoreError, StoreFullError, StoreInUseError
 
-__all__ = ["DirectoryLock", "allocate", "check_file_system", "last_txnids"]
+__all__ = ["DirectoryLock", "HighWater", "allocate", "check_file_system"]
 
 # File systems on which a lock, a memory map or a flush does not mean what it means on a local disk.
-REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "afs", "fuse.sshfs", "lustre"}
-
-PAGE_HEADER = 16  # LMDB 0.9: page header, then MDB_meta
-META_PAGE_SIZE = PAGE_HEADER + 24  # md_pad of the first of two MDB_db, which holds the page size
-META_TXNID = PAGE_HEADER + 24 + 2 * 48 + 8
+REMOTE = {
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "9p",
+    "ceph",
+    "glusterfs",
+    "afs",
+    "fuse.sshfs",
+    "lustre",
+}
 
 
 def check_file_system(directory: Path, mounts: str = "/proc/self/mountinfo") -> None:
@@ -33,7 +43,9 @@ def check_file_system(directory: Path, mounts: str = "/proc/self/mountinfo") -> 
     for line in lines:
         fields = line.split()
         if fields[2] == name and (kind := fields[fields.index("-") + 1]) in REMOTE:
-            raise StoreError(f"{directory} is on {kind}: the store needs a local file system (ext4, xfs)")
+            raise StoreError(
+                f"{directory} is on {kind}: the store needs a local file system (ext4, xfs)"
+            )
 
 
 class DirectoryLock:
@@ -61,7 +73,8 @@ class DirectoryLock:
 
 
 def allocate(path: Path, size: int) -> None:
-    """Reserve `size` bytes of disk for a file, so that it cannot run out of space later. Raises StoreFullError, StoreError."""
+    """Reserve `size` bytes of disk for a file, so that it cannot run out of space later. Raises
+    StoreFullError, StoreError."""
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
         if os.fstat(descriptor).st_blocks * 512 < size:
@@ -79,17 +92,40 @@ def allocate(path: Path, size: int) -> None:
         os.close(directory)
 
 
-def last_txnids(path: Path) -> tuple[int, int]:
-    """The transaction numbers of the two meta pages of an LMDB 0.9 file: consecutive, the even one on page 0.
+class HighWater:
+    """The number of the last transaction, in `<directory>/mark`, beside the store that it guards.
 
-    Anything else means a damaged meta page, after which LMDB would quietly open the state before. Raises StoreCorruptError.
+    It is written after each commit and never flushed: it may be behind the store after a power
+    loss, and is never ahead of it. A store that is behind its mark has lost commits that others
+    were told of: a damaged meta page (LMDB then takes the one before), or an old copy put back.
     """
-    with path.open("rb") as file:
-        first = file.read(META_TXNID + 8)
-        page_size = int.from_bytes(first[META_PAGE_SIZE : META_PAGE_SIZE + 4], "little")
-        file.seek(page_size)
-        second = file.read(META_TXNID + 8)
-    even, odd = (int.from_bytes(page[META_TXNID:], "little") for page in (first, second))
-    if len(second) < META_TXNID + 8 or even % 2 or odd % 2 == 0 or abs(even - odd) != 1:
-        raise StoreCorruptError(f"{path}: the meta pages carry transactions {even} and {odd}")
-    return even, odd
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "mark"
+        self._descriptor = -1
+
+    def read(self) -> int:
+        """0 when there is no mark. Raises StoreCorruptError when it is damaged."""
+        try:
+            raw = self._path.read_bytes()
+        except FileNotFoundError:
+            return 0
+        if len(raw) != 12 or zlib.crc32(raw[:8]) != int.from_bytes(raw[8:], "little"):
+            raise StoreCorruptError(f"{self._path} is damaged")
+        return int.from_bytes(raw[:8], "little")
+
+    def open(self) -> None:
+        """Keep the file open for `write`."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+        self._descriptor = os.open(self._path, flags, 0o600)
+
+    def write(self, number: int) -> None:
+        """Raises OSError."""
+        raw = number.to_bytes(8, "little")
+        os.pwrite(self._descriptor, raw + zlib.crc32(raw).to_bytes(4, "little"), 0)
+
+    def close(self) -> None:
+        """Safe to call twice."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

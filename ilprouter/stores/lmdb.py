@@ -1,9 +1,13 @@
-"""The durable store: LMDB 0.9 as py-lmdb bundles it, in full-sync mode, in a file that has its final size from the start.
+"""The durable store: LMDB 0.9 as py-lmdb bundles it, in full-sync mode, in a file that has its
+final size from the start.
 
-Owns the environment, its identity row and the translation of errors. Must not know what the tables hold.
+Owns the environment, its identity row and the translation of errors. Must not know what the tables
+hold.
 
-The identity row is rewritten by every commit with the number of its own transaction. A tree that is older than its meta page
-(a damaged root, a damaged meta page) is thereby seen at the next open, instead of being a quietly older balance.
+The identity row is rewritten by every commit with the number of its own transaction. A tree that
+is older than its meta page
+(a damaged root, a damaged meta page) is thereby seen at the next open, instead of being a quietly
+older balance.
 """
 
 from __future__ import annotations
@@ -21,12 +25,14 @@ import lmdb
 
 from ilprouter.errors import StoreCorruptError, StoreError, StoreFullError
 from ilprouter.stores.base import SCHEMA_VERSION, TABLES, Batch, Item, Usage
-from ilprouter.stores.files import DirectoryLock, allocate, check_file_system, last_txnids
+from ilprouter.stores.files import DirectoryLock, HighWater, allocate, check_file_system
 
 __all__ = ["LmdbStore"]
 
 SIZE_DEFAULT = 1 << 30
-IDENTITY = struct.Struct("<I16sQI")  # schema version, node id, transaction number, crc32 of the fields before
+IDENTITY = struct.Struct(
+    "<I16sQI"
+)  # schema version, node id, transaction number, crc32 of the fields before
 IDENTITY_KEY = b"store"
 
 
@@ -38,13 +44,16 @@ class LmdbStore:
     readonly    read and check only: nothing is created, written or reserved (`ilprouter verify`)
     """
 
-    def __init__(self, directory: str | os.PathLike[str], *, size: int = SIZE_DEFAULT, readonly: bool = False) -> None:
+    def __init__(
+        self, directory: str | os.PathLike[str], *, size: int = SIZE_DEFAULT, readonly: bool = False
+    ) -> None:
         self.directory = Path(directory)
         self.size = size
         self.readonly = readonly
         self.node_id = b""
         self.commits = 0
         self._lock = DirectoryLock(self.directory)
+        self._mark = HighWater(self.directory)
         self._env: lmdb.Environment | None = None
         self._tables: dict[str, Any] = {}
 
@@ -54,7 +63,8 @@ class LmdbStore:
         return self.directory / "data.mdb"
 
     def open(self) -> None:
-        """Lock, map, check. Raises StoreError (in use, newer schema, not a local disk), StoreCorruptError, StoreFullError."""
+        """Lock, map, check. Raises StoreError (in use, newer schema, not a local disk),
+        StoreCorruptError, StoreFullError."""
         if not self.readonly:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         elif not self.path.exists():
@@ -73,16 +83,25 @@ class LmdbStore:
 
     def _map(self) -> None:
         present = self.path.stat().st_size if self.path.exists() else 0
-        if present:
-            last_txnids(self.path)
         self.size = max(self.size, present)
-        # sync, metasync, writemap, map_async and lock are the defaults spelled out: durability depends on each of them.
-        # lib_version=0: the 0.9 engine, also for a new file. Read-only opens take no reader slot: the directory is locked.
+        # sync, metasync, writemap and map_async are the defaults spelled out: durability depends
+        # on each of them. lib_version=0 is the 0.9 engine, also for a new file. A read-only open
+        # takes no reader slot: the directory is locked.
         self._env = lmdb.open(
-            str(self.directory), map_size=self.size, max_dbs=len(TABLES) + 4, max_readers=16, mode=0o600,
-            readonly=self.readonly, lock=not self.readonly, create=not self.readonly,
-            sync=True, metasync=True, writemap=False, map_async=False, lib_version=0,
-        )  # fmt: skip
+            str(self.directory),
+            map_size=self.size,
+            max_dbs=len(TABLES) + 4,
+            max_readers=16,
+            mode=0o600,
+            readonly=self.readonly,
+            lock=not self.readonly,
+            create=not self.readonly,
+            sync=True,
+            metasync=True,
+            writemap=False,
+            map_async=False,
+            lib_version=0,
+        )
         if not self.readonly:
             allocate(self.path, self.size)
             self._env.reader_check()
@@ -99,20 +118,33 @@ class LmdbStore:
         if self.readonly:
             self._tables = {name: env.open_db(name.encode(), create=False) for name in TABLES}
             return
+        self._mark.open()
         with env.begin(write=True) as txn:
             self._tables = {name: env.open_db(name.encode(), txn=txn) for name in TABLES}
             if fresh:
                 self._stamp(txn)
 
     def _check_identity(self, row: bytes | None) -> None:
-        if row is None or len(row) != IDENTITY.size or zlib.crc32(row[:-4]) != IDENTITY.unpack(row)[3]:
+        if (
+            row is None
+            or len(row) != IDENTITY.size
+            or zlib.crc32(row[:-4]) != IDENTITY.unpack(row)[3]
+        ):
             raise StoreCorruptError(f"{self.path}: the identity row is missing or damaged")
         version, self.node_id, txnid, _ = IDENTITY.unpack(row)
         if version > SCHEMA_VERSION:
-            raise StoreError(f"{self.path} has schema {version}; this version of ilprouter knows up to {SCHEMA_VERSION}")
+            raise StoreError(
+                f"{self.path} has schema {version}; this ilprouter knows up to {SCHEMA_VERSION}"
+            )
         last = self._environment().info()["last_txnid"]
         if txnid != last:
-            raise StoreCorruptError(f"{self.path}: transaction {last} shows the state of transaction {txnid}")
+            raise StoreCorruptError(
+                f"{self.path}: transaction {last} shows the state of transaction {txnid}"
+            )
+        if (mark := self._mark.read()) > last:
+            raise StoreCorruptError(
+                f"{self.path} is at transaction {last}, but {mark} was committed: an older state"
+            )
 
     def _stamp(self, txn: lmdb.Transaction[bytes]) -> None:
         row = IDENTITY.pack(SCHEMA_VERSION, self.node_id, txn.id(), 0)[:-4]
@@ -137,9 +169,11 @@ class LmdbStore:
             raise StoreCorruptError(f"{self.path}: table {table}: {error}") from error
 
     def commit(self, batch: Batch) -> None:
-        """Apply a batch and flush it, data first, then the meta page. Raises StoreFullError, StoreError; see `Store.commit`.
+        """Apply a batch and flush it, data first, then the meta page. Raises StoreFullError,
+        StoreError; see `Store.commit`.
 
-        The whole transaction runs on the calling thread; the GIL is released while it waits for the disk.
+        The whole transaction runs on the calling thread; the GIL is released while it waits for
+        the disk.
         """
         env = self._environment()
         try:
@@ -155,13 +189,20 @@ class LmdbStore:
                     for key in keys:
                         txn.delete(key, db=self._tables[table])
                 self._stamp(txn)
+                number = txn.id()
+            self._mark.write(number)
+        except OSError as error:
+            raise StoreError(f"{self.directory}: {error}") from error
         except lmdb.Error as error:
-            full = isinstance(error, (lmdb.MapFullError, lmdb.DiskError)) or error.code == errno.ENOSPC
+            full = (
+                isinstance(error, (lmdb.MapFullError, lmdb.DiskError)) or error.code == errno.ENOSPC
+            )
             raise (StoreFullError if full else StoreError)(f"{self.path}: {error}") from error
         self.commits += 1
 
     def emergency(self, record: bytes) -> None:
-        """Append the bytes to `unsaved.log` beside the data file, as well as is still possible. Never raises."""
+        """Append the bytes to `unsaved.log` beside the data file, as well as is still possible.
+        Never raises."""
         try:
             with (self.directory / "unsaved.log").open("ab") as file:
                 file.write(len(record).to_bytes(4, "little") + record)
@@ -171,7 +212,8 @@ class LmdbStore:
             return
 
     def usage(self) -> Usage:
-        """Bytes of pages ever used (LMDB reuses freed pages below that mark), and the size of the file."""
+        """Bytes of pages ever used (LMDB reuses freed pages below that mark), and the size of the
+        file."""
         env = self._environment()
         return Usage((env.info()["last_pgno"] + 1) * env.stat()["psize"], self.size)
 
@@ -181,4 +223,5 @@ class LmdbStore:
             self._env.close()
             self._env = None
         self._tables = {}
+        self._mark.close()
         self._lock.release()

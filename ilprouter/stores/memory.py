@@ -63,7 +63,9 @@ class MemoryStore:
 
     def usage(self) -> Usage:
         """Bytes of keys and values; the size is the same, since memory is what there is."""
-        used = sum(len(key) + len(value) for table in self._tables.values() for key, value in table.items())
+        used = sum(
+            len(key) + len(value) for table in self._tables.values() for key, value in table.items()
+        )
         return Usage(used, used)
 
     def contents(self) -> dict[str, dict[bytes, bytes]]:
