@@ -53,11 +53,11 @@ typedef struct ledger_slot {
     uint64_t voided[2];    /* += voided_in; at most what the group before charged, so the sum fits */
     uint64_t spare[2];
     /* line 1: the peer as the outgoing side */
-    int64_t own_exposure; /* we_owe + holds of Prepares sent to it */
-    int64_t own_limit;    /* bound of own_exposure; INT64_MIN while frozen */
-    int64_t lease_line;   /* we_owe + the lease that may be used now: own_exposure never passes it */
-    int64_t lease;        /* durable bound of what the peer may claim after a crash (I10) */
-    uint64_t credited[2]; /* += fulfilled_out */
+    int64_t own_exposure;   /* we_owe + holds of Prepares sent to it */
+    int64_t own_limit;      /* bound of own_exposure; INT64_MIN while frozen */
+    int64_t lease_line;     /* we_owe + the lease that may be used now: own_exposure never passes it */
+    int64_t lease;          /* durable bound of what the peer may claim after a crash (I10) */
+    uint64_t credited[2];   /* += fulfilled_out */
     uint64_t lease_next[2]; /* new lease + 1, 0: no change */
     /* cold */
     ledger_counters counters; /* durable values; written by release only */
@@ -181,8 +181,7 @@ static inline int ledger_hold_out(ledger_block *block, ledger_slot *slot, uint32
     if (amount == 0) return limit == INT64_MIN ? ILP_OUTGOING_LIQUIDITY : ILP_OK;
     do {
         if (__builtin_add_overflow(old, amount, &sum) || sum > limit) return ILP_OUTGOING_LIQUIDITY;
-        if (sum > __atomic_load_n(&slot->lease_line, __ATOMIC_RELAXED))
-            return ledger_raise_lease(block, slot, number, amount);
+        if (sum > __atomic_load_n(&slot->lease_line, __ATOMIC_RELAXED)) return ledger_raise_lease(block, slot, number, amount);
     } while (!__atomic_compare_exchange_n(&slot->own_exposure, &old, sum, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
     return ILP_OK;
 }
@@ -203,9 +202,9 @@ static inline int ledger_credit(ledger_block *block, ledger_slot *slot, uint32_t
 typedef struct ledger_house {
     ledger_i128 position;
     ledger_i128 cash;
-    ledger_u128 loss;     /* sum(voided_in): late answers we paid for; part of position, with its own counter */
-    uint64_t row_seq;     /* group of the last change */
-    uint64_t encoded;     /* group that is being encoded or was last */
+    ledger_u128 loss; /* sum(voided_in): late answers we paid for; part of position, with its own counter */
+    uint64_t row_seq; /* group of the last change */
+    uint64_t encoded; /* group that is being encoded or was last */
     ledger_i128 position_delta;
     ledger_i128 cash_delta;
     ledger_u128 loss_delta;
@@ -222,9 +221,9 @@ typedef struct ledger_book {
     uint8_t *unfolded;     /* per row block: changed since its last fold */
     uint32_t unfolded_count;
     uint32_t fold_cursor;
-    uint64_t fold_pass;   /* sequence at which the running pass over the blocks began */
-    uint64_t folded_seq;  /* every log record up to here is contained in the rows of the last encoded group */
-    uint8_t sealed;       /* a group is sealed and not yet released */
+    uint64_t fold_pass;    /* sequence at which the running pass over the blocks began */
+    uint64_t folded_seq;   /* every log record up to here is contained in the rows of the last encoded group */
+    uint8_t sealed;        /* a group is sealed and not yet released */
     uint32_t sealed_group; /* its parity */
     /* Output of ledger_encode, valid until the next one. */
     uint8_t *record;

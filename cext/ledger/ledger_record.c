@@ -200,8 +200,7 @@ __attribute__((constructor)) static void crc_prepare(void) {
         crc_table[0][i] = crc;
     }
     for (uint32_t i = 0; i < 256; i++)
-        for (int k = 1; k < 4; k++)
-            crc_table[k][i] = (crc_table[k - 1][i] >> 8) ^ crc_table[0][crc_table[k - 1][i] & 0xFFu];
+        for (int k = 1; k < 4; k++) crc_table[k][i] = (crc_table[k - 1][i] >> 8) ^ crc_table[0][crc_table[k - 1][i] & 0xFFu];
 }
 
 uint32_t ledger_crc32(const uint8_t *bytes, size_t len) {

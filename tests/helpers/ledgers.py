@@ -82,7 +82,7 @@ class FaultyStore:
 
 
 def ledger_over(store, names: Sequence[str] = ("alice", "bob"), credit: int = CREDIT) -> Ledger:
-    """A booted ledger with accounts in USD/9, each with the same credit limit. The store must be open."""
+    """A booted ledger over an open store: accounts in USD/9, each with the same credit limit."""
     ledger = Ledger(store, accounts_max=1024)
     for name in names:
         ledger.open_account(name, "USD", 9)
@@ -100,7 +100,7 @@ def commit(ledger: Ledger) -> None:
 
 
 def pay(ledger: Ledger, payer: int, payee: int, amount_in: int, amount_out: int) -> None:
-    """One fulfilled packet, decided but not committed; commits by itself when a lease must grow first."""
+    """One fulfilled packet, decided but not committed; commits only when a lease must grow."""
     assert ledger.book.hold_in(payer, amount_in) == 0
     if ledger.book.hold_out(payee, amount_out) == 1:
         commit(ledger)

@@ -1,4 +1,4 @@
-"""The account slots: limits are exact, holds come back, nothing moves before its group is durable."""
+"""The account slots: limits are exact, holds come back, nothing moves before it is durable."""
 
 import pytest
 

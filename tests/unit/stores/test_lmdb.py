@@ -1,4 +1,4 @@
-"""LmdbStore beyond the common suite: one instance, known schema, reserved space, damage seen at the next open."""
+"""LmdbStore beyond the common suite: one instance, known schema, reserved space, damage seen."""
 
 import os
 import struct
@@ -105,7 +105,7 @@ def test_a_write_past_the_store_is_seen(path):
 
 @pytest.mark.parametrize("bit", [0, 1, 5, 40])
 def test_a_damaged_meta_page_does_not_bring_back_the_state_before(path, bit):
-    """LMDB takes the meta page with the higher number: one flipped bit there is a silent step back."""
+    """LMDB takes the meta page with the higher number: a flipped bit there is a step back."""
     data = path / "data.mdb"
     store = reopen(path, readonly=True)
     number = store._env.info()["last_txnid"]

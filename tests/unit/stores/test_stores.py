@@ -1,4 +1,4 @@
-"""One suite for every store: batches are all or nothing, tables are ordered, what was committed is there again."""
+"""One suite for every store: batches are atomic, tables ordered, commits are there again."""
 
 import pytest
 
