@@ -15,9 +15,9 @@ extern "C" {
 ilp_pending *ilp_pending_new(uint32_t slots_max, int64_t now_ns); /* NULL when memory cannot be mapped */
 void ilp_pending_free(ilp_pending *pending);
 
-ilp_context *ilp_pending_get(ilp_pending *pending);                     /* state HELD, fields otherwise stale; NULL when full */
-void ilp_pending_put(ilp_pending *pending, ilp_context *ctx);           /* cancels the timer, grows the generation */
-ilp_context *ilp_pending_find(ilp_pending *pending, uint64_t handle);   /* NULL for a handle that is no longer in use */
+ilp_context *ilp_pending_get(ilp_pending *pending);                   /* state HELD, fields otherwise stale; NULL when full */
+void ilp_pending_put(ilp_pending *pending, ilp_context *ctx);         /* cancels the timer, grows the generation */
+ilp_context *ilp_pending_find(ilp_pending *pending, uint64_t handle); /* NULL for a handle that is no longer in use */
 ilp_context *ilp_pending_at(ilp_pending *pending, uint32_t index);
 
 /* Start the expiry timer at ctx->expires_outgoing_ns. It fires never early and at most one tick (4 ms) plus the caller's

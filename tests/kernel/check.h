@@ -11,32 +11,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition)                                                                                                         \
-    do {                                                                                                                         \
-        if (!(condition)) {                                                                                                      \
-            fprintf(stderr, "%s:%d: CHECK(%s) failed\n", __FILE__, __LINE__, #condition);                                        \
-            abort();                                                                                                             \
-        }                                                                                                                        \
+#define CHECK(condition)                                                                  \
+    do {                                                                                  \
+        if (!(condition)) {                                                               \
+            fprintf(stderr, "%s:%d: CHECK(%s) failed\n", __FILE__, __LINE__, #condition); \
+            abort();                                                                      \
+        }                                                                                 \
     } while (0)
 
 /* Both as unsigned 64 bits; the values are shown. */
-#define CHECK_EQ(got, want)                                                                                                      \
-    do {                                                                                                                         \
-        uint64_t got_ = (uint64_t)(got);                                                                                         \
-        uint64_t want_ = (uint64_t)(want);                                                                                       \
-        if (got_ != want_) {                                                                                                     \
-            fprintf(stderr, "%s:%d: %s is %" PRIu64 " and should be %s = %" PRIu64 "\n", __FILE__, __LINE__, #got, got_, #want,  \
-                    want_);                                                                                                      \
-            abort();                                                                                                             \
-        }                                                                                                                        \
+#define CHECK_EQ(got, want)                                                                                                     \
+    do {                                                                                                                        \
+        uint64_t got_ = (uint64_t)(got);                                                                                        \
+        uint64_t want_ = (uint64_t)(want);                                                                                      \
+        if (got_ != want_) {                                                                                                    \
+            fprintf(stderr, "%s:%d: %s is %" PRIu64 " and should be %s = %" PRIu64 "\n", __FILE__, __LINE__, #got, got_, #want, \
+                    want_);                                                                                                     \
+            abort();                                                                                                            \
+        }                                                                                                                       \
     } while (0)
 
-#define CHECK_BYTES(got, want, len)                                                                                              \
-    do {                                                                                                                         \
-        if (memcmp(got, want, len) != 0) {                                                                                       \
-            fprintf(stderr, "%s:%d: the bytes of %s differ from %s\n", __FILE__, __LINE__, #got, #want);                         \
-            abort();                                                                                                             \
-        }                                                                                                                        \
+#define CHECK_BYTES(got, want, len)                                                                      \
+    do {                                                                                                 \
+        if (memcmp(got, want, len) != 0) {                                                               \
+            fprintf(stderr, "%s:%d: the bytes of %s differ from %s\n", __FILE__, __LINE__, #got, #want); \
+            abort();                                                                                     \
+        }                                                                                                \
     } while (0)
 
 /* xorshift64*: the same numbers in every run, so that a failure repeats. */

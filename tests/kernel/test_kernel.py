@@ -85,6 +85,25 @@ def test_the_example_decodes_packets(compiler: list[str], library: Path, tmp_pat
     assert "usage" in run(program, code=2)
 
 
+def test_the_benchmark_runs(library: Path, tmp_path: Path) -> None:
+    """Its figures mean something on a quiet machine only; here it must build and measure."""
+    program = tmp_path / "bench"
+    run(
+        "gcc",
+        "-std=gnu11",
+        "-O2",
+        *STRICT,
+        *INCLUDE,
+        "tests/bench/kernel.c",
+        library,
+        "-o",
+        program,
+    )
+    lines = run(program, "0.1").splitlines()
+    figures = [float(line.split()[-2]) for line in lines if line.endswith(" ns")]
+    assert len(figures) == 15 and all(figure > 0 for figure in figures)
+
+
 @pytest.mark.parametrize("header", HEADERS, ids=lambda path: path.name)
 @pytest.mark.parametrize(
     "compiler", [["gcc", "-std=gnu11"], ["g++", "-std=c++17"]], ids=["c", "c++"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC
+from hashlib import sha256
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,6 +88,11 @@ def test_any_bytes_are_refused_or_a_packet(raw: bytes) -> None:
     except RemoteProtocolError:
         return
     assert packet.parse(found.to_bytes()) == found
+
+
+@given(HASH)
+def test_conditions(fulfillment: bytes) -> None:
+    assert packet.condition_of(fulfillment) == sha256(fulfillment).digest()
 
 
 @given(TIME)
