@@ -25,7 +25,6 @@ PositiveAmount = Annotated[int, Meta(ge=1, le=AMOUNT_MAX)]
 Code = Annotated[str, Meta(pattern=ASSET, extra={"accepted": "1 to 32 of A-Z a-z 0-9 _ . : -"})]
 Scale = Annotated[int, Meta(ge=0, le=255)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
-Seconds = Annotated[int, Meta(ge=1, le=3600)]
 Milliseconds = Annotated[int, Meta(ge=1, le=600_000)]
 Uid = Annotated[int, Meta(ge=0, le=2**32 - 2)]
 

@@ -22,7 +22,6 @@ from ilprouter.config.atoms import (
     Name,
     PositiveAmount,
     Scale,
-    Seconds,
     SocketAddress,
     Strict,
     Text,
@@ -245,42 +244,48 @@ class Limits(Strict, frozen=True):
 class Http(Strict, frozen=True):
     """Bounds of every HTTP connection; the names of endpoints.http.HttpLimits."""
 
-    streams_first: Annotated[
+    streams_unauthenticated_max: Annotated[
         Annotated[int, Meta(ge=1, le=65_536)],
         about("HTTP/2 streams at once before the first request with a known token."),
     ] = 100
-    streams: Annotated[
+    streams_max: Annotated[
         Annotated[int, Meta(ge=1, le=65_536)], about("HTTP/2 streams at once after that.")
     ] = 2048
-    header_bytes: Annotated[
+    header_list_bytes_max: Annotated[
         Annotated[int, Meta(ge=1024, le=1_048_576)], about("Size of one header list.")
     ] = 8192
-    body_bytes: Annotated[
-        Annotated[int, Meta(ge=33_857, le=1_048_576)],
+    body_bytes_max: Annotated[
+        Annotated[int, Meta(ge=33_857, le=42_240)],
         about("Size of a request body; more is 413. The largest legal Prepare is 33 857."),
     ] = 40_000
-    reset_burst: Annotated[Count, about("Streams a client may reset at once.")] = 200
-    reset_rate: Annotated[Count, about("Streams a client may reset per second after that.")] = 20
+    receive_timeout_ms: Annotated[
+        Milliseconds, about("Time for a TLS handshake, a header block, a body: each.")
+    ] = 5000
+    drain_timeout_ms: Annotated[Milliseconds, about("Time a peer may leave an answer unread.")] = (
+        10_000
+    )
+    anonymous_timeout_ms: Annotated[
+        Milliseconds, about("Time until a connection must have shown a known token.")
+    ] = 30_000
+    resets_burst: Annotated[Count, about("Streams a client may reset at once.")] = 200
+    resets_per_second: Annotated[
+        Count, about("Streams a client may reset per second after that.")
+    ] = 20
     control_burst: Annotated[
         Count, about("Frames without work (PING, SETTINGS, WINDOW_UPDATE) at once.")
     ] = 2000
-    control_rate: Annotated[Count, about("Frames without work per second after that.")] = 100
-    acks: Annotated[Count, about("PING and SETTINGS that may wait for our acknowledgement.")] = 100
-    outbound_frames: Annotated[
+    control_per_second: Annotated[Count, about("Frames without work per second after that.")] = 100
+    acks_max: Annotated[
+        Count, about("PING and SETTINGS that may wait for our acknowledgement.")
+    ] = 100
+    outbound_frames_max: Annotated[
         Count, about("Frames that may wait in a session beyond those of answers.")
     ] = 1000
-    pipelined: Annotated[
+    pipelined_max: Annotated[
         Annotated[int, Meta(ge=1, le=65_536)], about("HTTP/1.1 requests read ahead of answers.")
     ] = 64
-    connections_per_source: Annotated[Count, about("Open connections of one IP address.")] = 64
-    connections: Annotated[Count, about("Open connections in all.")] = 10_000
-    receive_s: Annotated[
-        Seconds, about("Time for a TLS handshake, a header block, a body: seconds, each.")
-    ] = 5
-    drain_s: Annotated[Seconds, about("Time a peer may leave an answer unread, seconds.")] = 10
-    idle_s: Annotated[
-        Seconds, about("Time until a connection must have shown a known token, seconds.")
-    ] = 30
+    connections_per_source_max: Annotated[Count, about("Open connections of one IP address.")] = 64
+    connections_max: Annotated[Count, about("Open connections in all.")] = 10_000
 
 
 class Udp(Strict, frozen=True):
