@@ -1,5 +1,5 @@
 # Aliases for ./dev, for those whose fingers type make. Must not hold a rule of its own. ARGS="..." is passed on.
-COMMANDS = build run debug annotate lint type test kernel-test fuzz bench load check clean help
+COMMANDS = build run debug annotate lint format type test kernel-test fuzz bench load check clean help
 .PHONY: $(COMMANDS)
 .DEFAULT_GOAL = help
 $(COMMANDS):
