@@ -20,8 +20,7 @@ static bool read_length(const uint8_t **at, const uint8_t *end, uint32_t *out) {
         *out = (uint32_t)(p[0] & 0x3f) << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
         *at = p + 4;
         return true;
-    default:
-        return false;
+    default: return false;
     }
 }
 

@@ -28,9 +28,9 @@ typedef enum ilp_frame_type {
 #define ILP_DATAGRAM_HEADER 20u /* type 1 | flags 1 | reserved 2 | sender's session 8 | receiver's session 8 */
 #define ILP_DATAGRAM_MAX 65507u /* largest UDP payload over IPv4 */
 
-#define ILP_FRAME_ACK_RANGE 10u /* first id 8 | count 2 */
-#define ILP_FRAME_ACK_RANGES 400u /* ranges that our writer puts into one frame at most */
-#define ILP_FRAME_ACK_IDS 4096u /* ids acknowledged by one datagram at most: bounds the receiver's work */
+#define ILP_FRAME_ACK_RANGE 10u             /* first id 8 | count 2 */
+#define ILP_FRAME_ACK_RANGES 400u           /* ranges that our writer puts into one frame at most */
+#define ILP_FRAME_ACK_IDS 4096u             /* ids acknowledged by one datagram at most: bounds the receiver's work */
 #define ILP_FRAME_ID_MAX ((1ull << 48) - 1) /* ids run from 1; at a million a second a session lasts nine years */
 #define ILP_FRAME_LOW_SIZE 10u
 #define ILP_FRAME_PING_SIZE 10u
@@ -44,8 +44,8 @@ typedef enum ilp_frame_verdict {
 
 typedef struct ilp_frame {
     uint8_t type;
-    uint32_t len;           /* octets at body_view */
-    uint64_t id;            /* REQ, ANS, LOW: the id. PING, PONG: the time. Otherwise 0 */
+    uint32_t len;             /* octets at body_view */
+    uint64_t id;              /* REQ, ANS, LOW: the id. PING, PONG: the time. Otherwise 0 */
     const uint8_t *body_view; /* REQ, ANS: the ILP packet after the id. ACK: the ranges. CLOSE: from the reason on */
 } ilp_frame;
 

@@ -182,7 +182,8 @@ size_t ilp_requester_fill(ilp_session *session, uint8_t *out, size_t cap) {
         }
         size_t size = ilp_frame_size(slot->buffer->len);
         if (size > cap - n) break;
-        n += ilp_frame_write_packet(out + n, ILP_FRAME_REQ, slot->id, slot->buffer->data + slot->buffer->offset, slot->buffer->len);
+        n += ilp_frame_write_packet(out + n, ILP_FRAME_REQ, slot->id, slot->buffer->data + slot->buffer->offset,
+                                    slot->buffer->len);
         if (slot->sends) session->counters.requests_resent++;
         slot->generation = session->remote_generation;
         ilp_session_written(session, &session->out, slot);

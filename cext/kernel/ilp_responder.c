@@ -127,7 +127,8 @@ size_t ilp_responder_fill(ilp_session *session, uint8_t *out, size_t cap) {
     while ((slot = ilp_window_first(&session->in, ILP_WINDOW_READY)) != NULL) {
         if (ilp_frame_size(slot->buffer->len) > cap - n) break;
         if (slot->sends) session->counters.answers_resent++;
-        n += ilp_frame_write_packet(out + n, ILP_FRAME_ANS, slot->id, slot->buffer->data + slot->buffer->offset, slot->buffer->len);
+        n += ilp_frame_write_packet(out + n, ILP_FRAME_ANS, slot->id, slot->buffer->data + slot->buffer->offset,
+                                    slot->buffer->len);
         ilp_session_written(session, &session->in, slot);
     }
     return n;

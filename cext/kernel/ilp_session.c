@@ -81,7 +81,9 @@ void ilp_rtt_sample(ilp_rtt *rtt, int64_t sample_ns) {
         if (rtt->srtt_ns <= 0) rtt->srtt_ns = 1;
     }
     int64_t rto = rtt->srtt_ns + 4 * rtt->var_ns;
-    rtt->rto_ns = rto < ILP_SESSION_RTO_MIN_NS ? ILP_SESSION_RTO_MIN_NS : rto > ILP_SESSION_RTO_MAX_NS ? ILP_SESSION_RTO_MAX_NS : rto;
+    rtt->rto_ns = rto < ILP_SESSION_RTO_MIN_NS   ? ILP_SESSION_RTO_MIN_NS
+                  : rto > ILP_SESSION_RTO_MAX_NS ? ILP_SESSION_RTO_MAX_NS
+                                                 : rto;
 }
 
 static uint64_t mix(uint64_t a, uint64_t b) {
@@ -154,7 +156,8 @@ static bool proves_fresh(ilp_session *session, uint64_t sender, uint64_t receive
     bool fresh = false;
     session->candidate_pong_due = false;
     while (ilp_frame_next(&at, end, &frame)) {
-        if (frame.type == ILP_FRAME_PONG && session->ping_open && frame.id == session->ping_time) fresh = receiver == session->local;
+        if (frame.type == ILP_FRAME_PONG && session->ping_open && frame.id == session->ping_time)
+            fresh = receiver == session->local;
         if (frame.type == ILP_FRAME_PING) {
             session->candidate_pong = frame.id;
             session->candidate_pong_due = true;
@@ -193,18 +196,10 @@ int ilp_session_receive(ilp_session *session, uint64_t sender, uint64_t receiver
     ilp_frame frame;
     while (ilp_frame_next(&at, end, &frame)) {
         switch (frame.type) {
-        case ILP_FRAME_REQ:
-            ilp_responder_request(session, &frame);
-            break;
-        case ILP_FRAME_ANS:
-            ilp_requester_answer(session, &frame);
-            break;
-        case ILP_FRAME_ACK:
-            ilp_responder_acked(session, &frame);
-            break;
-        case ILP_FRAME_LOW:
-            ilp_responder_low(session, frame.id);
-            break;
+        case ILP_FRAME_REQ: ilp_responder_request(session, &frame); break;
+        case ILP_FRAME_ANS: ilp_requester_answer(session, &frame); break;
+        case ILP_FRAME_ACK: ilp_responder_acked(session, &frame); break;
+        case ILP_FRAME_LOW: ilp_responder_low(session, frame.id); break;
         case ILP_FRAME_PING:
             session->counters.pings_in++;
             session->pong_time = frame.id;
@@ -214,9 +209,7 @@ int ilp_session_receive(ilp_session *session, uint64_t sender, uint64_t receiver
         case ILP_FRAME_PONG:
             if (frame.id == session->ping_time) session->ping_open = false;
             break;
-        default: /* CLOSE: the check let nothing else through */
-            closed_by_peer(session);
-            return ILP_SESSION_OK;
+        default: /* CLOSE: the check let nothing else through */ closed_by_peer(session); return ILP_SESSION_OK;
         }
     }
     if (session->out.lists[ILP_WINDOW_READY].first) session->wake(session); /* held back until the peer was known */
@@ -238,7 +231,8 @@ static size_t write_ping(ilp_session *session, uint8_t *out) {
 static size_t fill_challenge(ilp_session *session, uint8_t *out, uint64_t *receiver) {
     size_t n = 0;
     *receiver = session->candidate;
-    if (session->candidate && session->candidate_pong_due) n += ilp_frame_write_word(out, ILP_FRAME_PONG, session->candidate_pong);
+    if (session->candidate && session->candidate_pong_due)
+        n += ilp_frame_write_word(out, ILP_FRAME_PONG, session->candidate_pong);
     n += write_ping(session, out + n);
     session->candidate = 0;
     session->candidate_pong_due = false;
@@ -280,7 +274,7 @@ static size_t fill_datagram(ilp_session *session, uint8_t *out, size_t cap, size
     if (session->acks_count == 0 && !low_is_news(session)) session->ack_due = false;
     n += ilp_responder_fill(session, out + n, cap - n);
     if (session->in.lists[ILP_WINDOW_READY].first) return n; /* answers first: requests wait for the next datagram */
-    size_t low_size = low_written ? 0 : ILP_FRAME_LOW_SIZE; /* a datagram with requests says LOW, before them */
+    size_t low_size = low_written ? 0 : ILP_FRAME_LOW_SIZE;  /* a datagram with requests says LOW, before them */
     if (cap - n > low_size) {
         size_t requests = ilp_requester_fill(session, out + n + low_size, cap - n - low_size);
         if (requests && low_size) write_low(session, out + n);

@@ -15,11 +15,11 @@
 #define ILP_SESSION_RTO_FIRST_NS 100000000ll /* before the first round-trip sample */
 #define ILP_SESSION_RTO_MIN_NS 20000000ll
 #define ILP_SESSION_RTO_MAX_NS 2000000000ll
-#define ILP_SESSION_PING_NS 1000000000ll       /* a link silent for this long is pinged */
-#define ILP_SESSION_HELLO_NS 100000000ll       /* pings of a new session, for its first two seconds */
+#define ILP_SESSION_PING_NS 1000000000ll /* a link silent for this long is pinged */
+#define ILP_SESSION_HELLO_NS 100000000ll /* pings of a new session, for its first two seconds */
 #define ILP_SESSION_HELLO_FOR_NS 2000000000ll
-#define ILP_SESSION_SILENCE_NS 5000000000ll    /* a link silent for this long is down */
-#define ILP_SESSION_ACK_SOON 64u               /* ids to acknowledge that are not kept for the next tick */
+#define ILP_SESSION_SILENCE_NS 5000000000ll /* a link silent for this long is down */
+#define ILP_SESSION_ACK_SOON 64u            /* ids to acknowledge that are not kept for the next tick */
 
 typedef enum ilp_session_verdict {
     ILP_SESSION_OK = 0,
@@ -49,16 +49,16 @@ typedef struct ilp_session_counters {
     uint64_t requests_over_window; /* id too far above LOW, or too many open */
     uint64_t requests_no_buffer;   /* dropped because the pool or memory was used up: the peer sends them again */
     uint64_t requests_resent;
-    uint64_t answers_in;           /* ANS frames that were first and were handed to the receiver */
+    uint64_t answers_in; /* ANS frames that were first and were handed to the receiver */
     uint64_t answers_duplicate;
-    uint64_t answers_late;         /* for a request that ended without this answer counting */
-    uint64_t answers_unknown;      /* for an id never sent to this session of the peer */
+    uint64_t answers_late;    /* for a request that ended without this answer counting */
+    uint64_t answers_unknown; /* for an id never sent to this session of the peer */
     uint64_t answers_no_buffer;
     uint64_t answers_resent;
-    uint64_t answers_orphaned;     /* the requester's session was gone when we answered */
-    uint64_t acks_unknown;         /* ids acknowledged that we were not keeping an answer for */
-    uint64_t acks_lost;            /* acknowledgements dropped for want of memory: repeated when the answer is */
-    uint64_t sessions;             /* sessions of the peer that were taken up */
+    uint64_t answers_orphaned; /* the requester's session was gone when we answered */
+    uint64_t acks_unknown;     /* ids acknowledged that we were not keeping an answer for */
+    uint64_t acks_lost;        /* acknowledgements dropped for want of memory: repeated when the answer is */
+    uint64_t sessions;         /* sessions of the peer that were taken up */
     uint64_t pings_in;
     uint64_t closes_in;
 } ilp_session_counters;
@@ -82,11 +82,11 @@ struct ilp_session {
     uint64_t pong_time;         /* what the PONG to the peer's last PING must say */
     uint64_t seed;              /* of ping_time */
     int64_t opened_ns, heard_ns, pinged_ns;
-    bool ping_open;             /* ping_time is not answered yet: it is repeated until it is */
+    bool ping_open; /* ping_time is not answered yet: it is repeated until it is */
     bool candidate_pong_due, ping_due, pong_due, ack_due, close_due, stopped;
-    uint32_t room;              /* octets of frames in a usual datagram */
+    uint32_t room; /* octets of frames in a usual datagram */
 
-    ilp_window out; /* requests we sent */
+    ilp_window out;  /* requests we sent */
     ilp_idset acked; /* of those, finished ids whose answer counted; low = our LOW */
     uint64_t next_id;
     uint32_t in_flight;
@@ -104,11 +104,11 @@ struct ilp_session {
 };
 
 typedef struct ilp_session_options {
-    uint64_t local;      /* our session: not 0, and different after each start */
-    uint64_t seed;       /* unpredictable */
-    uint32_t in_flight;  /* requests we may have open */
-    uint32_t open_max;   /* requests of the peer we keep state for */
-    uint32_t room;       /* octets of frames that fit a datagram; link->packet_max follows from it */
+    uint64_t local;     /* our session: not 0, and different after each start */
+    uint64_t seed;      /* unpredictable */
+    uint32_t in_flight; /* requests we may have open */
+    uint32_t open_max;  /* requests of the peer we keep state for */
+    uint32_t room;      /* octets of frames that fit a datagram; link->packet_max follows from it */
 } ilp_session_options;
 
 /* Fills link->ops, owner, packet_max, room, up. The caller sets wake and owner afterwards. 0, or -1 when memory runs out. */
@@ -160,7 +160,7 @@ void ilp_responder_request(ilp_session *session, const ilp_frame *frame);
 void ilp_responder_acked(ilp_session *session, const ilp_frame *frame);
 void ilp_responder_low(ilp_session *session, uint64_t low);
 void ilp_responder_forget_session(ilp_session *session);
-size_t ilp_responder_fill(ilp_session *session, uint8_t *out, size_t cap); /* ANS frames */
+size_t ilp_responder_fill(ilp_session *session, uint8_t *out, size_t cap);             /* ANS frames */
 size_t ilp_responder_fill_alone(ilp_session *session, uint8_t *out, size_t alone_cap); /* the next ANS, when larger than room */
 
 #endif

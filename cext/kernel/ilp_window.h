@@ -10,25 +10,25 @@
 
 #include "ilp_pool.h"
 
-#define ILP_WINDOW_OPEN_MAX 65536u    /* open ids of one direction of a link, at most */
-#define ILP_WINDOW_SPAN 4194304u      /* how far an id may lie above LOW: 2^22, a bitmap of 512 KiB at worst */
-#define ILP_WINDOW_LEVELS 7u          /* resend lists: time-outs of rto << 0 .. rto << 6 */
-#define ILP_WINDOW_NONE 0u            /* list number of a slot in no list */
-#define ILP_WINDOW_READY 1u           /* list number of slots to be written at the next flush */
-#define ILP_WINDOW_SENT 2u            /* list number of level 0 */
+#define ILP_WINDOW_OPEN_MAX 65536u /* open ids of one direction of a link, at most */
+#define ILP_WINDOW_SPAN 4194304u   /* how far an id may lie above LOW: 2^22, a bitmap of 512 KiB at worst */
+#define ILP_WINDOW_LEVELS 7u       /* resend lists: time-outs of rto << 0 .. rto << 6 */
+#define ILP_WINDOW_NONE 0u         /* list number of a slot in no list */
+#define ILP_WINDOW_READY 1u        /* list number of slots to be written at the next flush */
+#define ILP_WINDOW_SENT 2u         /* list number of level 0 */
 #define ILP_WINDOW_LISTS (ILP_WINDOW_SENT + ILP_WINDOW_LEVELS)
 
 typedef struct ilp_slot {
-    uint64_t id;         /* 0: free */
-    ilp_buffer *buffer;  /* requester: the Prepare until answered. Responder: the answer once given */
-    uint64_t tag;        /* requester: the receiver's handle. Responder: digest of the request's bytes */
-    int64_t sent_ns;     /* when it was last written to a datagram */
-    int64_t deadline_ns; /* requester: not sent again at or after this */
-    uint32_t generation; /* of the peer's session that it was first sent to; 0: not sent yet */
+    uint64_t id;                    /* 0: free */
+    ilp_buffer *buffer;             /* requester: the Prepare until answered. Responder: the answer once given */
+    uint64_t tag;                   /* requester: the receiver's handle. Responder: digest of the request's bytes */
+    int64_t sent_ns;                /* when it was last written to a datagram */
+    int64_t deadline_ns;            /* requester: not sent again at or after this */
+    uint32_t generation;            /* of the peer's session that it was first sent to; 0: not sent yet */
     uint32_t hash_next, next, prev; /* slot numbers, 0 = none */
-    uint8_t list;        /* which list it is in */
-    uint8_t sends;       /* times written to a datagram, stops at 255; only the first gives a round-trip sample */
-    uint8_t answered;    /* requester: the answer was handed to the receiver. Responder: buffer holds the answer */
+    uint8_t list;                   /* which list it is in */
+    uint8_t sends;                  /* times written to a datagram, stops at 255; only the first gives a round-trip sample */
+    uint8_t answered;               /* requester: the answer was handed to the receiver. Responder: buffer holds the answer */
 } ilp_slot;
 
 typedef struct ilp_slot_list {
@@ -36,21 +36,21 @@ typedef struct ilp_slot_list {
 } ilp_slot_list;
 
 typedef struct ilp_window {
-    ilp_slot *slots;  /* 1-based; slot 0 is unused */
-    uint32_t *heads;  /* hash buckets by id & mask */
+    ilp_slot *slots;   /* 1-based; slot 0 is unused */
+    uint32_t *heads;   /* hash buckets by id & mask */
     uint32_t capacity; /* slots allocated, a power of two */
     uint32_t used;
     uint32_t open_max;
-    uint32_t free;     /* list of free slots through hash_next */
-    uint32_t fresh;    /* slots from here on were never used */
+    uint32_t free;  /* list of free slots through hash_next */
+    uint32_t fresh; /* slots from here on were never used */
     ilp_slot_list lists[ILP_WINDOW_LISTS];
 } ilp_window;
 
 /* 0, or -1 when memory runs out. Slot pointers are valid until the next ilp_window_add. */
 int ilp_window_init(ilp_window *window, uint32_t open_max);
-void ilp_window_free(ilp_window *window, ilp_pool *pool);  /* gives the buffers back */
-void ilp_window_clear(ilp_window *window, ilp_pool *pool); /* empty again, memory kept */
-ilp_slot *ilp_window_add(ilp_window *window, uint64_t id); /* id must be new and > 0; NULL when full or out of memory */
+void ilp_window_free(ilp_window *window, ilp_pool *pool);   /* gives the buffers back */
+void ilp_window_clear(ilp_window *window, ilp_pool *pool);  /* empty again, memory kept */
+ilp_slot *ilp_window_add(ilp_window *window, uint64_t id);  /* id must be new and > 0; NULL when full or out of memory */
 void ilp_window_remove(ilp_window *window, ilp_slot *slot); /* also from its list; the buffer must be gone */
 
 static inline uint32_t ilp_window_number(const ilp_window *window, const ilp_slot *slot) {

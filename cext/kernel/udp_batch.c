@@ -190,7 +190,8 @@ static void send_split(udp_sender *sender, int fd, uint32_t i) {
     sender->fallbacks++;
     while (left) {
         size_t len = left < batch->segment_size[i] ? left : batch->segment_size[i];
-        if (sendto(fd, at, len, MSG_DONTWAIT, &batch->addresses[i].any, udp_address_len(&batch->addresses[i])) < 0) sender->errors++;
+        if (sendto(fd, at, len, MSG_DONTWAIT, &batch->addresses[i].any, udp_address_len(&batch->addresses[i])) < 0)
+            sender->errors++;
         at += len;
         left -= len;
     }

@@ -14,8 +14,8 @@
 #define UDP_RECEIVE_MESSAGES 64u
 #define UDP_SEND_MESSAGES 64u
 #define UDP_SEND_ARENA (1u << 20)
-#define UDP_PAYLOAD_MAX 65507u  /* over IPv4 */
-#define UDP_SEGMENTS_MAX 64u    /* the smallest UDP_MAX_SEGMENTS of a kernel we run on */
+#define UDP_PAYLOAD_MAX 65507u   /* over IPv4 */
+#define UDP_SEGMENTS_MAX 64u     /* the smallest UDP_MAX_SEGMENTS of a kernel we run on */
 #define UDP_GSO_BYTES_MAX 65000u /* of one send with UDP_SEGMENT: it must fit an IP packet before it is cut */
 
 typedef union udp_address {

@@ -298,8 +298,8 @@ cdef void read_datagrams(udp_core *core) noexcept nogil:
     cdef udp_peer *peer
     cdef uint64_t taken = 0
     cdef uint32_t at, size
-    cdef int count, i, call
-    for call in range(READ_CALLS):
+    cdef int count, i, _call
+    for _call in range(READ_CALLS):
         count = udp_receive(core.receiver, core.fd)
         if count < 0:
             core.counts.receive_errors += 1
