@@ -12,6 +12,26 @@ cdef extern from "ilp_frame.h" nogil:
     ctypedef struct ilp_datagram_header:
         uint64_t sender
         uint64_t receiver
+    enum:
+        ILP_FRAME_REQ
+        ILP_FRAME_ANS
+        ILP_FRAME_ACK
+        ILP_FRAME_LOW
+        ILP_FRAME_PING
+        ILP_FRAME_PONG
+        ILP_FRAME_CLOSE
+        ILP_FRAMES_OK
+        ILP_FRAMES_MALFORMED
+        ILP_FRAMES_UNKNOWN
+        ILP_FRAME_ACK_RANGE
+    ctypedef struct ilp_frame:
+        uint8_t type
+        uint32_t len
+        uint64_t id
+        const uint8_t *body_view
+    int ilp_frames_check(const uint8_t *frames, size_t len)
+    bint ilp_frame_next(const uint8_t **at, const uint8_t *end, ilp_frame *out)
+    uint32_t ilp_frame_ack_range(const uint8_t *body_view, uint32_t i, uint64_t *first)
     bint ilp_datagram_parse(const uint8_t *datagram, size_t len, ilp_datagram_header *out)
     void ilp_datagram_write(uint8_t *out, uint64_t sender, uint64_t receiver)
 

@@ -4,14 +4,85 @@ Owns the session of one link and the names of its counters. Knows no socket, no 
 """
 import os
 
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
 from ilprouter.bindings.frames cimport (
+    ILP_DATAGRAM_HEADER,
+    ILP_FRAME_ACK,
+    ILP_FRAME_ACK_RANGE,
+    ILP_FRAME_ANS,
+    ILP_FRAME_CLOSE,
+    ILP_FRAME_LOW,
+    ILP_FRAME_PING,
+    ILP_FRAME_PONG,
+    ILP_FRAME_REQ,
+    ILP_FRAMES_OK,
+    ILP_FRAMES_UNKNOWN,
     ILP_WINDOW_OPEN_MAX,
+    ilp_datagram_header,
+    ilp_datagram_parse,
+    ilp_frame,
+    ilp_frame_ack_range,
+    ilp_frame_next,
+    ilp_frames_check,
     ilp_session_clear,
     ilp_session_free,
     ilp_session_init,
     ilp_session_options,
 )
+from ilprouter.bindings.kernel cimport ILP_INVALID_PACKET
 from ilprouter.core.endpoint cimport Endpoint, Link
+
+from ilprouter.errors import RemoteProtocolError
+
+NAMES = {
+    ILP_FRAME_REQ: "REQ",
+    ILP_FRAME_ANS: "ANS",
+    ILP_FRAME_ACK: "ACK",
+    ILP_FRAME_LOW: "LOW",
+    ILP_FRAME_PING: "PING",
+    ILP_FRAME_PONG: "PONG",
+    ILP_FRAME_CLOSE: "CLOSE",
+}
+
+
+def decode_datagram(bytes datagram not None):
+    """Take a plain datagram apart, for tools and tests; the packet path does not come by here.
+
+    returns   (sender's session, receiver's session, [(frame name, value)]). The value is (id, packet) for REQ and ANS,
+              [(first id, count)] for ACK, the id for LOW, the time for PING and PONG, the reason for CLOSE
+    raises    RemoteProtocolError for a datagram that an endpoint would drop
+    source    docs/link-protocol.md
+    """
+    cdef ilp_datagram_header header
+    cdef ilp_frame frame
+    cdef const uint8_t *at = <const uint8_t *>datagram
+    cdef const uint8_t *end = at + len(datagram)
+    cdef uint64_t first
+    cdef uint32_t i, count
+    cdef int verdict
+    if not ilp_datagram_parse(at, len(datagram), &header):
+        raise RemoteProtocolError("not a plain datagram", ILP_INVALID_PACKET)
+    at += ILP_DATAGRAM_HEADER
+    verdict = ilp_frames_check(at, end - at)
+    if verdict != ILP_FRAMES_OK:
+        reason = "an unknown mandatory frame" if verdict == ILP_FRAMES_UNKNOWN else "a malformed frame"
+        raise RemoteProtocolError(reason, ILP_INVALID_PACKET)
+    frames = []
+    while ilp_frame_next(&at, end, &frame):
+        if frame.type in (ILP_FRAME_REQ, ILP_FRAME_ANS):
+            value = (frame.id, frame.body_view[:frame.len])
+        elif frame.type == ILP_FRAME_ACK:
+            value = []
+            for i in range(frame.len // ILP_FRAME_ACK_RANGE):
+                count = ilp_frame_ack_range(frame.body_view, i, &first)
+                value.append((first, count))
+        elif frame.type == ILP_FRAME_CLOSE:
+            value = frame.body_view[0]
+        else:
+            value = frame.id
+        frames.append((NAMES[frame.type], value))
+    return header.sender, header.receiver, frames
 
 
 cdef class FrameLink(Link):
