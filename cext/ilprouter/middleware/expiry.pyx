@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t, uint64_t
 
 from ilprouter.bindings.kernel cimport ILP_INSUFFICIENT_TIMEOUT, ILP_OK, ilp_context
 from ilprouter.core.pipeline cimport Middleware
-from ilprouter.middleware.bounds cimport bounded
+from ilprouter.bounds cimport bounded
 
 cdef enum:
     NS_PER_MS = 1_000_000

@@ -7,7 +7,7 @@ from libc.stdint cimport uint64_t
 
 from ilprouter.bindings.kernel cimport ILP_IN_FLIGHT_EXCEEDED, ILP_OK, ILP_RESPONSE_LATE, ilp_context
 from ilprouter.core.pipeline cimport Middleware
-from ilprouter.middleware.bounds cimport bounded
+from ilprouter.bounds cimport bounded
 
 cdef struct in_flight_state:
     uint64_t packets

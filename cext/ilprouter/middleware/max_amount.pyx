@@ -7,7 +7,7 @@ from libc.stdint cimport uint64_t
 
 from ilprouter.bindings.kernel cimport ILP_AMOUNT_TOO_LARGE, ILP_OK, ilp_context
 from ilprouter.core.pipeline cimport Middleware
-from ilprouter.middleware.bounds cimport bounded
+from ilprouter.bounds cimport bounded
 
 
 @final

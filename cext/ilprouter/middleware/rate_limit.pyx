@@ -8,7 +8,7 @@ from libc.stdint cimport uint64_t
 from ilprouter.bindings.arithmetic cimport ilp_bucket, ilp_bucket_init, ilp_bucket_take
 from ilprouter.bindings.kernel cimport ILP_OK, ILP_RATE_LIMITED, ilp_context
 from ilprouter.core.pipeline cimport Middleware
-from ilprouter.middleware.bounds cimport BILLION, bounded
+from ilprouter.bounds cimport BILLION, bounded
 
 cdef struct rate_limit_state:
     ilp_bucket paying

@@ -13,7 +13,7 @@ from ilprouter.bindings.kernel cimport (
     ilp_context,
 )
 from ilprouter.core.pipeline cimport Middleware
-from ilprouter.middleware.bounds cimport bounded
+from ilprouter.bounds cimport bounded
 
 
 cdef class Throughput(Middleware):

@@ -6,7 +6,7 @@ from math import gcd
 
 from cython cimport final
 
-from ilprouter.middleware.bounds cimport bounded
+from ilprouter.bounds cimport bounded
 
 
 @final

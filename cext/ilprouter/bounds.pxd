@@ -1,4 +1,4 @@
-# Check the numbers a stage is built with. Owns the wording of the error; knows no stage.
+# Check the numbers a part is built with. Owns the wording of the error; knows no part.
 from libc.stdint cimport uint64_t
 
 cdef enum:
