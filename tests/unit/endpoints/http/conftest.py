@@ -1,13 +1,8 @@
-"""Fixtures of the HTTP tests: they run on uvloop, and end with a count of buffers and streams."""
+"""Fixtures of the HTTP tests: each ends with a count of buffers and streams."""
 
 import pytest
-import uvloop
 
 from tests.helpers.http_peer import Http2Peer, Node
-
-
-def pytest_asyncio_loop_factories(config, item):
-    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture

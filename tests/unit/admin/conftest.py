@@ -1,7 +1,0 @@
-"""Every asynchronous test of the admin API runs on uvloop, as the router does."""
-
-import uvloop
-
-
-def pytest_asyncio_loop_factories(config, item):
-    return {"uvloop": uvloop.new_event_loop}
