@@ -1,4 +1,4 @@
-"""docs/configuration.md, written from the types: `python -m ilprouter.config.manual` prints it.
+"""The page docs/configuration.md, from the types; `python -m ilprouter.config.manual` prints it.
 
 Owns the page's words around the keys; knows no key by name beyond its examples.
 """

@@ -1,28 +1,16 @@
 """Commands without a router: output, JSON and exit codes, through the real entry point."""
 
 import json
-import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from ilprouter.cli import main
-
 from ..config.test_load import EXAMPLE, MINIMAL
+from .command import run
 
 ROOT = Path(__file__).resolve().parents[3]
-REJECT = "0e06463030000000"
-
-
-def run(capsys, *args):
-    """(exit code, stdout, stderr) of one command."""
-    with pytest.raises(SystemExit) as caught:
-        main(list(args))
-    out, err = capsys.readouterr()
-    return caught.value.code, out, err
 
 
 @pytest.fixture
@@ -86,40 +74,6 @@ def test_config_schema(capsys):
     assert code == 0 and "Peer" in json.loads(out)["$defs"]
 
 
-def test_decode(capsys):
-    code, out, _ = run(capsys, "decode", REJECT)
-    assert code == 0 and "code          F00\n" in out
-    code, out, _ = run(capsys, "decode", "0x0E 06 46:30:30 00 00 00", "--json")
-    assert json.loads(out) == {
-        "type": "reject",
-        "code": "F00",
-        "triggered_by": "",
-        "message": "",
-        "data": "",
-        "length": 8,
-        "canonical": True,
-    }
-    assert run(capsys, "decode", "0c00")[0] == 1
-    assert run(capsys, "decode", "no hex")[0] == 2
-
-
-PACKETS = [
-    vector
-    for vector in json.loads((ROOT / "tests" / "vectors" / "ilp.json").read_text())["vectors"]
-    if vector["type"] == "ilp.packet"
-]
-
-
-@pytest.mark.parametrize("vector", PACKETS, ids=[vector["name"] for vector in PACKETS])
-def test_decode_says_of_every_vector_whether_it_is_a_packet(capsys, vector):
-    packet = vector.get("hex") or "".join(part * n for part, n in vector.get("hexRepeat", ()))
-    code, out, err = run(capsys, "decode", packet, "--json")
-    if vector["valid"]:
-        assert code == 0 and json.loads(out)["type"] in ("prepare", "fulfill", "reject")
-    else:
-        assert code == (1 if packet else 2) and err
-
-
 def test_version(capsys):
     code, out, _ = run(capsys, "version")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -128,81 +82,6 @@ def test_version(capsys):
     found = json.loads(out)
     assert found["lmdb"].startswith("0.9.") and found["nghttp2"] and found["engine"]
     assert found["python"] == ".".join(map(str, sys.version_info[:3]))
-
-
-def test_usage_errors(capsys):
-    code, _, err = run(capsys, "chekc")
-    assert code == 2 and "Did you mean 'check'?" in err
-    assert run(capsys, "check", "--nonsense")[0] == 2
-    assert run(capsys, "decode")[0] == 2
-
-
-@pytest.mark.parametrize(
-    "command",
-    ["run", "check", "config", "status", "route", "ping", "decode", "verify", "version"],
-)
-def test_help_of_every_command(capsys, command):
-    code, out, _ = run(capsys, command, "--help")
-    assert code == 0 and out.startswith(f"Usage: ilprouter {command}")
-
-
-def test_the_group_s_help_names_every_command_and_imports_none(capsys):
-    code = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import sys\nfrom ilprouter.cli import main\n"
-            "try: main(['--help'])\nexcept SystemExit: pass\n"
-            "bad = {'aiohttp', 'uvloop', 'msgspec', 'rich', 'prometheus_client', 'lmdb'}\n"
-            "sys.exit(bool(bad & set(sys.modules)))",
-        ],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-    ).returncode
-    assert code == 0
-    _, out, _ = run(capsys, "--help")
-    from ilprouter.cli.main import COMMANDS
-
-    for name, (_, text) in COMMANDS.items():
-        assert name in out and text in out
-
-
-def process(*args, stdin=b""):
-    """One command in its own process."""
-    return subprocess.run(
-        [sys.executable, "-m", "ilprouter", *args], cwd=ROOT, input=stdin, capture_output=True
-    )
-
-
-def test_exit_codes_of_the_process(good, bad, tmp_path):
-    assert process("check", "-c", good).returncode == 0
-    failed = process("config", "show", "-c", bad)
-    assert failed.returncode == 78
-    assert failed.stderr.startswith(b"ilprouter: ") and b"Traceback" not in failed.stderr
-    assert process("status", "--socket", str(tmp_path / "none")).returncode == 3
-    assert process("nonsense").returncode == 2
-
-
-@pytest.mark.parametrize("stdin", [bytes.fromhex(REJECT), REJECT.encode() + b"\n"])
-def test_decode_reads_raw_bytes_and_hex_from_stdin(stdin):
-    found = process("decode", "-", "--json", stdin=stdin)
-    assert found.returncode == 0 and json.loads(found.stdout)["code"] == "F00"
-
-
-def test_a_reader_that_goes_away_is_no_traceback():
-    script = f"{sys.executable} -m ilprouter config schema | head -c 10"
-    found = subprocess.run(["/bin/sh", "-c", script], cwd=ROOT, capture_output=True)
-    assert b"Traceback" not in found.stderr and b"Exception" not in found.stderr
-
-
-def test_a_simple_command_starts_fast():
-    """Best of three: 150 ms is the promise on a quiet machine, tests share theirs."""
-    times = []
-    for _ in range(3):
-        began = time.perf_counter()
-        assert process("version").returncode == 0
-        times.append(time.perf_counter() - began)
-    assert min(times) < 0.6
 
 
 def test_the_smallest_file_is_enough(capsys, tmp_path):
