@@ -46,8 +46,7 @@ async def measure_limit(scenario: Scenario, seconds: float, cpu: int) -> Figures
             figures[f"{transport}_requests_per_s"] = rates[transport]
     figures["limit_tx_per_s"] = 1 / (1 / rates[scenario.incoming] + 1 / rates[scenario.outgoing])
     if (scenario.incoming, scenario.outgoing) == ("http", "http"):
-        proxy = await haproxy.measure(seconds, cpu, packet_size=PACKET_SIZE, window=scenario.window)
-        figures |= proxy or {}
+        figures |= await haproxy.measure(seconds, cpu, packet_size=PACKET_SIZE)
     return figures
 
 

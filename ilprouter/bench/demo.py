@@ -33,6 +33,7 @@ MEANING = {
     "F02": "no route to the destination",
     "F08": "over the peer's packet limit",
     "F99": "refused by the receiver",
+    "T02": "the next link had no room",
     "R01": "too small for one unit of the other asset",
 }
 PRICE = "0.52"  # of one XRP in USD: both directions cross assets and round
@@ -105,15 +106,14 @@ async def play(directory: Path, seconds: int, console: Console) -> dict[str, Any
     plan = topology(directory)
     console.print("[bold]ilprouter demo[/bold]: three parties, real sockets, a durable ledger\n")
     http, udp = plan.router_address("http"), plan.router_address("udp")
-    console.print(f"  alice ════ HTTP/2 {http} ════ router g.demo ════ UDP {udp} ════ bob")
-    console.print(
-        f"  pays USD, scale 9             1 XRP = {PRICE} USD             pays XRP, scale 6\n"
-    )
+    console.print(f"  alice ═══ HTTP/2 ═══ router g.demo ═══ UDP ═══ bob   1 XRP = {PRICE} USD")
+    console.print(f"  USD/9    {http:<18}        {udp:<15}    XRP/6\n")
     router = RouterProcess(plan)
     peers = Peers(plan, in_flight_max=4096)
     try:
         router.wait_ready()
         await peers.open(reject_every=REJECT_EVERY)
+        await router.wait_up(peers.numbers)
         load = peers.load
         load.send(peers.numbers["alice"], traffic("bob", 100), window=WINDOW)
         load.send(peers.numbers["bob"], traffic("alice", 1), window=WINDOW)
@@ -148,8 +148,7 @@ async def show_seconds(
     """Send, and print a line each second; returns transactions of each second."""
     load = peers.load
     console.print(
-        "[dim]  second   packets/s   fulfilled/s   rejected/s   p50 ms   p99 ms"
-        "   router CPU   memory[/dim]"
+        "[dim] second  packets/s  fulfilled/s  rejected/s  p50 ms  p99 ms     CPU  memory[/dim]"
     )
     load.start()
     rates = []
@@ -165,9 +164,9 @@ async def show_seconds(
         packets = 4 * fulfilled + 2 * rejected
         cpu = (now.cpu_seconds - used.cpu_seconds) / elapsed * 100
         console.print(
-            f"  {second:>6}   {packets:>9,.0f}   {fulfilled:>11,.0f}   {rejected:>10,.0f}"
-            f"   {after['p50_ns'] / 1e6:>6.2f}   {after['p99_ns'] / 1e6:>6.2f}"
-            f"   {cpu:>8.0f} %   {now.rss_mib:>3.0f} MiB"
+            f" {second:>6}  {packets:>9,.0f}  {fulfilled:>11,.0f}  {rejected:>10,.0f}"
+            f"  {after['p50_ns'] / 1e6:>6.2f}  {after['p99_ns'] / 1e6:>6.2f}"
+            f"  {cpu:>4.0f} %  {now.rss_mib:>2.0f} MiB"
         )
     return rates
 
@@ -183,8 +182,8 @@ def show_end(
     table = Table(title="Three books", title_justify="left", title_style="bold")
     table.add_column("who owes whom")
     table.add_column("asset")
-    table.add_column("by the peer's ledger", justify="right")
-    table.add_column("by the router's account", justify="right")
+    table.add_column("peer's ledger", justify="right")
+    table.add_column("router's account", justify="right")
     table.add_column("", justify="center")
     for entry in entries:
         sign = "[green]equal[/green]" if entry.equal else "[red]differs[/red]"

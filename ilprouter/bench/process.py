@@ -5,6 +5,7 @@ Owns the child and its log file. Knows neither packets nor load.
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import os
@@ -13,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,21 @@ class RouterProcess(Child):
         if status != 200:
             raise self.fail(f"answered {status} to GET {target}: {answer}")
         return answer
+
+    async def wait_up(self, names: Collection[str], timeout: float = READY_TIMEOUT_S) -> None:
+        """Wait until the router can send to all of these peers; their endpoints run meanwhile.
+
+        raises   BenchError that names a peer whose link stays down
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            peers = (await asyncio.to_thread(self.get, "/v1/peers"))["peers"]
+            down = [peer["name"] for peer in peers if peer["name"] in names and not peer["up"]]
+            if not down:
+                return
+            if time.monotonic() > deadline:
+                raise self.fail(f"has no link to {down[0]} after {timeout:.0f} s")
+            await asyncio.sleep(0.05)
 
     def accounts(self) -> list[dict[str, Any]]:
         """The router's books, as its admin API shows them; empty without balances."""

@@ -76,8 +76,8 @@ def medians(runs: list[Figures]) -> Figures:
     """Median of each figure; counts of things that must not happen are added up."""
     summed = ("rejected", "timed_out")
     result: Figures = {}
-    for key in runs[0]:
-        values = [run[key] for run in runs]
+    for key in dict.fromkeys(key for run in runs for key in run):
+        values = [run[key] for run in runs if key in run]
         result[key] = sum(values) if key in summed else statistics.median(values)
     return result
 
@@ -103,6 +103,7 @@ async def measure_router(scenario: Scenario, options: Options) -> Figures:
         try:
             router.wait_ready()
             await peers.open()
+            await router.wait_up(scenario.active_names())
             senders = [
                 (peers.numbers[sender], Traffic(destinations, packet_size=PACKET_SIZE), window)
                 for sender, destinations, window in scenario.plan()
