@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from ilprouter.admin.views import PingRequest, RouterView
+from ilprouter.core.address import valid_address
 
 PING_TIMEOUT_MS_MAX = 30_000
 U64_MAX = 2**64 - 1
@@ -78,6 +79,8 @@ async def ping(view: RouterView, call: Call) -> Any:
         request = msgspec.json.decode(call.body, type=PingRequest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ProblemError(400, f"the body is not a ping request: {error}") from None
+    if not valid_address(request.address):
+        raise ProblemError(400, "address is not an ILP address")
     if not 1 <= request.timeout_ms <= PING_TIMEOUT_MS_MAX:
         raise ProblemError(400, f"timeout_ms is an integer from 1 to {PING_TIMEOUT_MS_MAX}")
     if not 0 <= request.amount <= U64_MAX:

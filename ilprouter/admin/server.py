@@ -50,7 +50,6 @@ class AdminServer:
         self._path = Path(admin.socket)
         self._inode: int | None = None
         self._servers: list[asyncio.Server] = []
-        self._order = asyncio.Lock()
         app = web.Application(middlewares=[self._frame], client_max_size=BODY_BYTES_MAX)
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
@@ -155,11 +154,7 @@ class AdminServer:
                 guard = self.connections.of(request.protocol)
                 if guard is not None:
                     guard.extend(DEADLINE_S + PING_TIMEOUT_MS_MAX / 1000)
-            call = Call(dict(request.query), body)
-            if method == "GET":
-                return answer(await command(self.view, call))
-            async with self._order:  # orders run one after the other
-                return answer(await command(self.view, call))
+            return answer(await command(self.view, Call(dict(request.query), body)))
 
         return handle
 

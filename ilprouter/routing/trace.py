@@ -88,7 +88,9 @@ def trace(
         and has_prefix(address, own_address)
         and (not candidates or len(candidates[0].prefix) <= len(own_address))
     ):
-        steps.append(Step("local", f"no child of ours covers it: {own_address} answers itself"))
+        if address != own_address:
+            return refuse("F02", f"no child of {own_address} has this address")
+        steps.append(Step("local", "this is our own address: the router answers itself"))
         return Trace(address=address, steps=tuple(steps), prefix=own_address)
     if not candidates:
         return refuse("F02", "no route covers the address")
