@@ -4,8 +4,8 @@
 
 #include "ilp_session.h"
 
-#define REQUIRE(condition) \
-    do {                   \
+#define REQUIRE(condition)                  \
+    do {                                    \
         if (!(condition)) __builtin_trap(); \
     } while (0)
 
@@ -116,9 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             now.now_ns += (int64_t)amount * 2000000;
             ilp_session_tick(&session);
             break;
-        case 4:
-            send_one(amount);
-            break;
+        case 4: send_one(amount); break;
         case 5:
             if (sent_count) ilp_requester_finish(&link_, sent[amount % (sent_count < 64 ? sent_count : 64)], what >> 6);
             break;

@@ -3,7 +3,7 @@
 #include "check.h"
 #include "ilp_session.h"
 
-#define HELD 512u    /* datagrams on the way at most */
+#define HELD 512u /* datagrams on the way at most */
 #define REQUESTS 4000u
 #define ROOM 1180u
 
@@ -65,7 +65,8 @@ static void on_prepare(ilp_receiver *receiver, ilp_link *link, uint64_t token, i
     (void)link;
 }
 
-static void on_answer(ilp_receiver *receiver, ilp_link *link, uint64_t handle, uint64_t token, ilp_buffer *packet, int64_t now_ns) {
+static void on_answer(ilp_receiver *receiver, ilp_link *link, uint64_t handle, uint64_t token, ilp_buffer *packet,
+                      int64_t now_ns) {
     node *self = (node *)((uint8_t *)receiver - offsetof(node, receiver));
     uint64_t number;
     (void)now_ns;
@@ -92,8 +93,12 @@ static void begin(node *self, node *peer, uint64_t session_number, uint32_t open
 
 static void put_letter(node *from, uint64_t receiver, const uint8_t *frames, size_t len) {
     if (check_below(100) < loss || letters_count == HELD) return;
-    letters[letters_count++] = (letter){.to = from->peer, .sender = from->session.local, .receiver = receiver, .len = len,
-                                        .frames = check_copy(frames, len), .at_ns = now.now_ns + (int64_t)check_below(8000000)};
+    letters[letters_count++] = (letter){.to = from->peer,
+                                        .sender = from->session.local,
+                                        .receiver = receiver,
+                                        .len = len,
+                                        .frames = check_copy(frames, len),
+                                        .at_ns = now.now_ns + (int64_t)check_below(8000000)};
 }
 
 static void flush(node *self) {
@@ -243,7 +248,8 @@ static void one_slow_request_does_not_stop_the_rest(void) {
 static uint64_t unfinished[3];
 static uint32_t unfinished_count;
 
-static void on_answer_wait(ilp_receiver *receiver, ilp_link *link, uint64_t handle, uint64_t token, ilp_buffer *packet, int64_t now_ns) {
+static void on_answer_wait(ilp_receiver *receiver, ilp_link *link, uint64_t handle, uint64_t token, ilp_buffer *packet,
+                           int64_t now_ns) {
     (void)receiver, (void)link, (void)handle, (void)now_ns;
     ilp_pool_put(pool, packet);
     unfinished[unfinished_count++] = token;
