@@ -1,5 +1,7 @@
 from collections.abc import Iterable, Iterator
+from typing import final
 
+@final
 class RouteTable:
     def __init__(self, routes: Iterable[tuple[str, int]] = ()) -> None: ...
     def find(self, destination: str) -> int | None: ...

@@ -2,6 +2,7 @@
 
 Owns the kernel's table; must not know what a link number means or who learned a route.
 """
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport uint8_t, uint32_t
@@ -10,6 +11,7 @@ from ilprouter.bindings.kernel cimport ILP_NO_LINK, ilp_address_prefix_valid, il
     ilp_routes_count, ilp_routes_find, ilp_routes_free, ilp_routes_memory, ilp_routes_next
 
 
+@cython.final
 cdef class RouteTable:
     """An immutable routing table.
 
