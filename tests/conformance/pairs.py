@@ -1,4 +1,5 @@
-"""Two ends of a link for each endpoint: `asker` sends requests over `link`, `answerer` receives them on the other side.
+"""Two ends of a link for each endpoint: `asker` sends requests over `link`, `answerer` receives
+them on the other side.
 
 One class per transport, all with the same face, so that one suite can be run over every endpoint.
 """
@@ -15,7 +16,7 @@ from ilprouter.endpoints.http import HttpEndpoint
 from ilprouter.endpoints.loopback import LoopbackEndpoint
 from ilprouter.endpoints.udp import UdpEndpoint
 
-TOKEN = "a-token-of-more-than-thirty-two-octets"  # noqa: S105
+TOKEN = "a-token-of-more-than-thirty-two-octets"
 
 
 async def until(condition, seconds=5.0):

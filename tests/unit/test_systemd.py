@@ -57,7 +57,7 @@ def test_no_manager_is_not_an_error(address: str, monkeypatch: pytest.MonkeyPatc
         ("0", "", None),
         ("soon", "", None),
         ("10000000", "", 5.0),
-        ("10000000", str(os.getpid()), 5.0),
+        pytest.param("10000000", str(os.getpid()), 5.0, id="our own pid"),
         ("10000000", "1", None),
     ],
 )

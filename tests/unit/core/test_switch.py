@@ -103,7 +103,16 @@ async def test_a_wrong_fulfillment_is_f05(node):
     assert (await node.send(prepare())).code == "F05"
 
 
-@pytest.mark.parametrize("garbage", [b"", b"\x0d", b"\x0e\x00", prepare(), b"\x00" * 40])
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"\x0d", id="half a fulfill"),
+        pytest.param(b"\x0e\x00", id="half a reject"),
+        pytest.param(prepare(), id="a prepare"),
+        pytest.param(b"\x00" * 40, id="zeros"),
+    ],
+)
 async def test_an_answer_that_is_no_ilp_answer_is_t00(node, garbage):
     node.bob_answers = lambda packet: garbage
     assert (await node.send(prepare())).code == "T00"
