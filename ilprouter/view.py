@@ -170,7 +170,9 @@ class View:
         address.
         """
         if not valid_address(request.address):
-            raise AdminError(f"{request.address!r} is not an ILP address")
+            raise AdminError(
+                f"{request.address!r} is not an ILP address", "Give a scheme and a segment: g.alice"
+            )
         prepare = Prepare(
             request.amount,
             clock.now_ms() + request.timeout_ms,
@@ -192,7 +194,7 @@ class View:
         if isinstance(answer, Fulfill):
             return PingView(address=request.address, outcome="fulfill", round_trip_us=round_trip_us)
         if not isinstance(answer, Reject):
-            raise AdminError("the answer is neither a Fulfill nor a Reject")
+            raise AdminError("the answer is neither a Fulfill nor a Reject", "See the log")
         return PingView(
             address=request.address,
             outcome="timeout" if answer.code == "R00" else "reject",

@@ -30,7 +30,7 @@ typedef struct ilp_context {
     uint8_t state;       /* ilp_state */
     uint8_t hooks_in;    /* hooks of the incoming pipeline that let it pass: these are walked back */
     uint8_t hooks_out;   /* likewise, outgoing */
-    uint8_t reserved;
+    uint8_t overflow;    /* floor(base) does not fit amount_outgoing: refused unless an outgoing exchange computes it anew */
     uint32_t data_len; /* length of the Prepare's data, kept for byte quotas */
 
     ilp_buffer *packet; /* the Prepare until Link.send takes it (then NULL); the answer on the way back */
@@ -71,12 +71,11 @@ typedef struct ilp_context {
     uint64_t scratch_out[ILP_HOOKS_MAX]; /* likewise, outgoing */
 } ilp_context;
 
-/* amount_outgoing = floor(base): exact base units when no exchange follows. 0 when the result does not fit u64. */
-static inline int ilp_context_floor_base(ilp_context *ctx) {
+/* amount_outgoing = floor(base): exact base units when no exchange follows. */
+static inline void ilp_context_floor_base(ilp_context *ctx) {
     ilp_u128 base = ctx->base_denominator == 1 ? ctx->base_numerator : ctx->base_numerator / ctx->base_denominator;
-    if (base > UINT64_MAX) return 0;
-    ctx->amount_outgoing = (uint64_t)base;
-    return 1;
+    ctx->overflow = base > UINT64_MAX;
+    ctx->amount_outgoing = ctx->overflow ? UINT64_MAX : (uint64_t)base;
 }
 
 static inline uint64_t ilp_context_handle(const ilp_context *ctx) { return ((uint64_t)ctx->generation << 32) | ctx->index; }

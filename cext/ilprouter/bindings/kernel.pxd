@@ -76,6 +76,7 @@ cdef extern from "ilp_context.h" nogil:
         uint8_t state
         uint8_t hooks_in
         uint8_t hooks_out
+        uint8_t overflow
         uint32_t data_len
         ilp_buffer *packet
         const void *pipeline_in
@@ -101,7 +102,7 @@ cdef extern from "ilp_context.h" nogil:
         uint64_t *scratch_in
         uint64_t *scratch_out
     uint64_t ilp_context_handle(const ilp_context *ctx)
-    bint ilp_context_floor_base(ilp_context *ctx)
+    void ilp_context_floor_base(ilp_context *ctx)
 
 
 cdef extern from "ilp_pending.h" nogil:

@@ -215,8 +215,7 @@ cdef int route(switch_state *s, ilp_context *ctx) noexcept nogil:
         return ILP_UNREACHABLE
     if port.link == ctx.incoming:
         return ILP_ROUTE_LOOP
-    if not ilp_context_floor_base(ctx):  # an outgoing exchange starts again from the exact fraction
-        return ILP_AMOUNT_OVERFLOW
+    ilp_context_floor_base(ctx)  # an outgoing exchange starts again from the exact fraction
     ctx.outgoing = port.link
     ctx.pipeline_out = port.outgoing
     return ilp_link_ready(port.link, ctx.packet.len)
@@ -238,6 +237,8 @@ cdef void forward(switch_state *s, ilp_context *ctx) noexcept nogil:
                 refuse(s, ctx, status)
             return
     status = walk(<const ilp_pipeline *>ctx.pipeline_out, ctx, &ctx.hooks_out, ctx.scratch_out)
+    if status == ILP_OK and ctx.overflow:
+        status = ILP_AMOUNT_OVERFLOW
     if status != ILP_OK:
         if status == ILP_WAIT:
             park(s, ctx)

@@ -93,6 +93,7 @@ cdef int from_base(void *state, ilp_context *ctx, uint64_t *scratch) noexcept no
     if amount == 0 and ctx.amount_incoming > 0:
         return ILP_INSUFFICIENT_SOURCE_AMOUNT
     ctx.amount_outgoing = amount
+    ctx.overflow = 0
     return ILP_OK
 
 

@@ -12,6 +12,8 @@ from ilprouter.core.reject import Status
 from ilprouter.core.routes import RouteTable
 from ilprouter.core.switch import Switch
 from ilprouter.endpoints.loopback import LoopbackEndpoint
+from ilprouter.middleware.exchange import ExchangeIncoming, ExchangeOutgoing
+from ilprouter.rates.rate import Rate
 from tests.helpers.packets import PREIMAGE, fulfill, prepare, reject
 
 
@@ -221,3 +223,17 @@ def test_a_prepare_keeps_its_fields():
     packet = parse(prepare("g.bob.x", 2**64 - 1))
     assert isinstance(packet, Prepare)
     assert packet.amount == 2**64 - 1
+
+
+@pytest.mark.parametrize("price", [3, 2**40])
+async def test_an_amount_above_u64_in_base_units_may_still_fit_the_next_link(node, price):
+    """The base amount is exact and unbounded; only what leaves on a link must fit 64 bits."""
+    rate = Rate(price, 1)
+    node.switch.set_pipelines(0, Pipeline([ExchangeIncoming(rate)]), None)
+    assert (await node.send(prepare(amount=2**64 - 1))).code == "F08", (
+        "in base units it is too much"
+    )
+    outgoing = Pipeline([ExchangeOutgoing(rate)], "outgoing")
+    node.switch.set_pipelines(1, None, outgoing)
+    assert isinstance(await node.send(prepare(amount=2**64 - 1)), Fulfill)
+    assert parse(node.received[0]).amount == 2**64 - 1, "the same asset comes out unchanged"
