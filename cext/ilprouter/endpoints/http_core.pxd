@@ -43,7 +43,6 @@ cdef struct http_stream:
 
 
 # One connection. Lists of the serving side: receiving -> waiting for the receiver -> ready (answer queued) -> sending.
-# Lists of the asking side: ready (queued) -> waiting (for the peer) -> dropped (finished early: to be cancelled) / sending (closing).
 cdef struct http_conn:
     ilp_flusher flusher       # first: the flush finds the connection by it
     http_core *core
