@@ -107,11 +107,14 @@ class Http2Peer:
         return self
 
     def flush(self):
-        self.writer.write(self.h2.data_to_send())
+        data = self.h2.data_to_send()
+        if data and not self.writer.is_closing():
+            self.writer.write(data)
 
     def raw(self, data):
         self.flush()
-        self.writer.write(data)
+        if not self.writer.is_closing():
+            self.writer.write(data)
 
     def request(
         self, body=PREPARE, *, token=TOKEN, path="/ilp", method="POST", headers=(), end=True

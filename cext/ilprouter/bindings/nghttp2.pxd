@@ -20,7 +20,7 @@ cdef extern from "nghttp2/nghttp2.h" nogil:
         NGHTTP2_CANCEL
         NGHTTP2_ENHANCE_YOUR_CALM
         NGHTTP2_ERR_CALLBACK_FAILURE
-        NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE
+        NGHTTP2_ERR_CANCEL
         NGHTTP2_NV_FLAG_NONE
         NGHTTP2_NV_FLAG_NO_INDEX
         NGHTTP2_NV_FLAG_NO_COPY_NAME
@@ -83,6 +83,8 @@ cdef extern from "nghttp2/nghttp2.h" nogil:
         nghttp2_session *session, const nghttp2_frame *frame, int lib_error_code, void *user_data) noexcept nogil
     ctypedef int (*nghttp2_on_begin_frame_callback)(
         nghttp2_session *session, const nghttp2_frame_hd *hd, void *user_data) noexcept nogil
+    ctypedef int (*nghttp2_unpack_extension_callback)(
+        nghttp2_session *session, void **payload, const nghttp2_frame_hd *hd, void *user_data) noexcept nogil
     ctypedef int (*nghttp2_on_begin_headers_callback)(
         nghttp2_session *session, const nghttp2_frame *frame, void *user_data) noexcept nogil
     ctypedef int (*nghttp2_on_header_callback)(
@@ -95,7 +97,6 @@ cdef extern from "nghttp2/nghttp2.h" nogil:
         nghttp2_session *session, int32_t stream_id, uint32_t error_code, void *user_data) noexcept nogil
 
     int nghttp2_session_callbacks_new(nghttp2_session_callbacks **callbacks)
-    void nghttp2_session_callbacks_del(nghttp2_session_callbacks *callbacks)
     void nghttp2_session_callbacks_set_on_frame_recv_callback(
         nghttp2_session_callbacks *callbacks, nghttp2_on_frame_recv_callback callback)
     void nghttp2_session_callbacks_set_on_frame_send_callback(
@@ -104,6 +105,8 @@ cdef extern from "nghttp2/nghttp2.h" nogil:
         nghttp2_session_callbacks *callbacks, nghttp2_on_frame_not_send_callback callback)
     void nghttp2_session_callbacks_set_on_begin_frame_callback(
         nghttp2_session_callbacks *callbacks, nghttp2_on_begin_frame_callback callback)
+    void nghttp2_session_callbacks_set_unpack_extension_callback(
+        nghttp2_session_callbacks *callbacks, nghttp2_unpack_extension_callback callback)
     void nghttp2_session_callbacks_set_on_begin_headers_callback(
         nghttp2_session_callbacks *callbacks, nghttp2_on_begin_headers_callback callback)
     void nghttp2_session_callbacks_set_on_header_callback(
@@ -119,9 +122,8 @@ cdef extern from "nghttp2/nghttp2.h" nogil:
     void nghttp2_option_set_max_outbound_ack(nghttp2_option *option, size_t val)
     void nghttp2_option_set_max_settings(nghttp2_option *option, size_t val)
     void nghttp2_option_set_max_continuations(nghttp2_option *option, size_t val)
-    void nghttp2_option_set_max_send_header_block_length(nghttp2_option *option, size_t val)
     void nghttp2_option_set_stream_reset_rate_limit(nghttp2_option *option, uint64_t burst, uint64_t rate)
-    void nghttp2_option_set_peer_max_concurrent_streams(nghttp2_option *option, uint32_t val)
+    void nghttp2_option_set_user_recv_extension_type(nghttp2_option *option, uint8_t type)
 
     int nghttp2_session_server_new2(
         nghttp2_session **session, const nghttp2_session_callbacks *callbacks, void *user_data, const nghttp2_option *option)
@@ -138,7 +140,6 @@ cdef extern from "nghttp2/nghttp2.h" nogil:
     int nghttp2_session_get_stream_remote_close(nghttp2_session *session, int32_t stream_id)
     uint32_t nghttp2_session_get_remote_settings(nghttp2_session *session, int32_t id)
     int32_t nghttp2_session_get_last_proc_stream_id(nghttp2_session *session)
-    int nghttp2_session_check_request_allowed(nghttp2_session *session)
     int nghttp2_session_set_local_window_size(nghttp2_session *session, uint8_t flags, int32_t stream_id, int32_t window)
     int nghttp2_session_terminate_session(nghttp2_session *session, uint32_t error_code)
     int nghttp2_submit_shutdown_notice(nghttp2_session *session)

@@ -36,11 +36,9 @@ from ilprouter.bindings.nghttp2 cimport (
     nghttp2_data_provider,
     nghttp2_frame,
     nghttp2_nv,
-    nghttp2_option_del,
     nghttp2_session,
     nghttp2_session_callbacks,
     nghttp2_session_callbacks_new,
-    nghttp2_session_callbacks_set_on_begin_frame_callback,
     nghttp2_session_callbacks_set_on_begin_headers_callback,
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback,
     nghttp2_session_callbacks_set_on_frame_recv_callback,
@@ -56,7 +54,7 @@ from ilprouter.bindings.nghttp2 cimport (
     nghttp2_submit_rst_stream,
     nghttp2_submit_settings,
 )
-from ilprouter.endpoints.h2_session cimport doom, on_begin_frame, read_outgoing, session_options, session_settings
+from ilprouter.endpoints.h2_session cimport doom, read_outgoing, session_guard, session_options, session_settings
 from ilprouter.endpoints.http_core cimport (
     count_refusal,
     http_conn,
@@ -255,7 +253,7 @@ cdef int server_callbacks() except -1:
         return 0
     if nghttp2_session_callbacks_new(&CALLBACKS) != 0:
         raise MemoryError
-    nghttp2_session_callbacks_set_on_begin_frame_callback(CALLBACKS, on_begin_frame)
+    session_guard(CALLBACKS)
     nghttp2_session_callbacks_set_on_begin_headers_callback(CALLBACKS, on_begin_headers)
     nghttp2_session_callbacks_set_on_header_callback(CALLBACKS, on_header)
     nghttp2_session_callbacks_set_on_frame_recv_callback(CALLBACKS, on_frame_recv)
@@ -268,10 +266,9 @@ cdef int server_callbacks() except -1:
 cdef int server_session(http_conn *conn) except -1:
     """Give a connection its session and queue our SETTINGS."""
     server_callbacks()
-    option = session_options(conn.core)
-    status = nghttp2_session_server_new2(&conn.session, CALLBACKS, conn, option)
-    nghttp2_option_del(option)
-    if status != 0 or session_settings(conn, conn.core.limits.streams_first, True) != 0:
+    if nghttp2_session_server_new2(&conn.session, CALLBACKS, conn, session_options(conn.core)) != 0:
+        raise MemoryError
+    if session_settings(conn, conn.core.limits.streams_first, True) != 0:
         raise MemoryError
     return 0
 

@@ -13,6 +13,7 @@ from ilprouter.bindings.nghttp2 cimport (
     NGHTTP2_DATA_FLAG_EOF,
     NGHTTP2_ENHANCE_YOUR_CALM,
     NGHTTP2_ERR_CALLBACK_FAILURE,
+    NGHTTP2_ERR_CANCEL,
     NGHTTP2_FLAG_END_STREAM,
     NGHTTP2_FLAG_NONE,
     NGHTTP2_HEADERS,
@@ -23,13 +24,18 @@ from ilprouter.bindings.nghttp2 cimport (
     NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES,
     nghttp2_data_source,
     nghttp2_frame_hd,
+    nghttp2_option,
     nghttp2_option_new,
     nghttp2_option_set_max_continuations,
     nghttp2_option_set_max_outbound_ack,
     nghttp2_option_set_max_settings,
     nghttp2_option_set_no_closed_streams,
     nghttp2_option_set_stream_reset_rate_limit,
+    nghttp2_option_set_user_recv_extension_type,
     nghttp2_session,
+    nghttp2_session_callbacks,
+    nghttp2_session_callbacks_set_on_begin_frame_callback,
+    nghttp2_session_callbacks_set_unpack_extension_callback,
     nghttp2_session_get_outbound_queue_size,
     nghttp2_session_mem_recv,
     nghttp2_session_mem_send,
@@ -47,12 +53,16 @@ cdef enum:
     CONNECTION_WINDOW = 64 * 1024 * 1024
     CONTINUATIONS_MAX = 8
     SETTINGS_MAX = 32
+    FRAME_KINDS_KNOWN = 10             # RFC 9113 defines types 0 to 9
     ERR_FLOODED = -904                 # NGHTTP2_ERR_FLOODED
 
 
 cdef nghttp2_option *session_options(http_core *core) except NULL:
-    """Options of a new session. nghttp2's own reset limit stands behind ours, which answers ENHANCE_YOUR_CALM first."""
+    """Options of new sessions. nghttp2's own reset limit stands behind ours, which answers ENHANCE_YOUR_CALM first."""
     cdef nghttp2_option *option = NULL
+    cdef int kind
+    if core.options != NULL:
+        return core.options
     if nghttp2_option_new(&option) != 0:
         raise MemoryError
     nghttp2_option_set_no_closed_streams(option, 1)
@@ -60,7 +70,23 @@ cdef nghttp2_option *session_options(http_core *core) except NULL:
     nghttp2_option_set_max_settings(option, SETTINGS_MAX)
     nghttp2_option_set_max_continuations(option, CONTINUATIONS_MAX)
     nghttp2_option_set_stream_reset_rate_limit(option, 2 * core.limits.reset_burst, 2 * core.limits.reset_rate)
+    # Frames of unknown types are skipped without a callback unless each type is claimed; claimed, they can be charged.
+    for kind in range(FRAME_KINDS_KNOWN, 256):
+        nghttp2_option_set_user_recv_extension_type(option, <uint8_t>kind)
+    core.options = option
     return option
+
+
+cdef int unpack_extension(
+    nghttp2_session *session, void **payload, const nghttp2_frame_hd *hd, void *user_data
+) noexcept nogil:
+    return NGHTTP2_ERR_CANCEL
+
+
+cdef void session_guard(nghttp2_session_callbacks *callbacks) noexcept nogil:
+    """Set the callbacks that count frames without work."""
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame)
+    nghttp2_session_callbacks_set_unpack_extension_callback(callbacks, unpack_extension)
 
 
 cdef int session_settings(http_conn *conn, uint32_t streams, bint serving) noexcept nogil:

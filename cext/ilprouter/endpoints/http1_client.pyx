@@ -118,8 +118,9 @@ cdef class Http1Connection(HttpConnection):
             self.head_bytes = 0
             list_append(&self.c.waiting, stream, self.c.core.round.now_ns)
             stream.outgoing = NULL
-            self.transport.write(self.head + b"%d\r\n\r\n" % packet.len + PyBytes_FromStringAndSize(
-                <const char *>packet.data + packet.offset, packet.len))
+            request = self.head + b"%d\r\n\r\n" % packet.len + PyBytes_FromStringAndSize(
+                <const char *>packet.data + packet.offset, packet.len)
+            self.write(request, len(request))
             ilp_pool_put(self.c.core.pool, packet)
         elif self.c.draining and self.stream == NULL:
             self.close_soon()

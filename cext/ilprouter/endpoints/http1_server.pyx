@@ -122,9 +122,14 @@ cdef class Http1Server:
 
     def on_url(self, bytes part not None):
         """httptools: a piece of the request target."""
+        cdef http_conn *conn = &self.connection.c
         self.moved = True
-        if not self.ending and ilp_http_head_count(&self.connection.c.head, 0, len(part)):
+        if self.ending:
+            return
+        if ilp_http_head_count(&conn.head, 0, len(part)):
             self.url += part
+        elif conn.head.size > HEADERS_FATAL * conn.head.size_max:
+            self.fail(431)
 
     def on_header(self, bytes name not None, bytes value not None):
         """httptools: one header; after the body it is a trailer and means nothing here."""
@@ -218,7 +223,8 @@ cdef class Http1Server:
             stream_free(conn.core, stream)
             stream = conn.waiting.first
         if self.out:
-            self.connection.transport.write(b"".join(self.out))
+            answers = b"".join(self.out)
+            self.connection.write(answers, len(answers))
             self.out.clear()
         if close or (self.ending and conn.waiting.first == NULL and self.stream == NULL):
             self.end()

@@ -33,11 +33,9 @@ from ilprouter.bindings.nghttp2 cimport (
     nghttp2_data_provider,
     nghttp2_frame,
     nghttp2_nv,
-    nghttp2_option_del,
     nghttp2_session,
     nghttp2_session_callbacks,
     nghttp2_session_callbacks_new,
-    nghttp2_session_callbacks_set_on_begin_frame_callback,
     nghttp2_session_callbacks_set_on_begin_headers_callback,
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback,
     nghttp2_session_callbacks_set_on_frame_not_send_callback,
@@ -54,9 +52,9 @@ from ilprouter.bindings.nghttp2 cimport (
 )
 from ilprouter.endpoints.h2_session cimport (
     doom,
-    on_begin_frame,
     read_outgoing,
     session_feed,
+    session_guard,
     session_options,
     session_pump,
     session_settings,
@@ -189,7 +187,7 @@ cdef int client_callbacks() except -1:
         return 0
     if nghttp2_session_callbacks_new(&CALLBACKS) != 0:
         raise MemoryError
-    nghttp2_session_callbacks_set_on_begin_frame_callback(CALLBACKS, on_begin_frame)
+    session_guard(CALLBACKS)
     nghttp2_session_callbacks_set_on_begin_headers_callback(CALLBACKS, on_begin_headers)
     nghttp2_session_callbacks_set_on_header_callback(CALLBACKS, on_header)
     nghttp2_session_callbacks_set_on_frame_recv_callback(CALLBACKS, on_frame_recv)
@@ -255,10 +253,9 @@ cdef class ClientConnection(HttpConnection):
     cdef int opened(self) except -1:
         keep_alive(self.transport)
         client_callbacks()
-        option = session_options(&self.core.c)
-        status = nghttp2_session_client_new2(&self.c.session, CALLBACKS, &self.c, option)
-        nghttp2_option_del(option)
-        if status != 0 or session_settings(&self.c, 0, False) != 0:
+        if nghttp2_session_client_new2(&self.c.session, CALLBACKS, &self.c, session_options(&self.core.c)) != 0:
+            raise MemoryError
+        if session_settings(&self.c, 0, False) != 0:
             raise MemoryError
         if not link_attach(&self.link.state, &self.c):
             self.abort()

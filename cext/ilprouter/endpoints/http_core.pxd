@@ -3,7 +3,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from ilprouter.bindings.http_kernel cimport ilp_budget, ilp_http_account, ilp_http_head, ilp_slot, ilp_slots, ilp_tokens
 from ilprouter.bindings.kernel cimport ilp_buffer, ilp_flusher, ilp_link, ilp_pool, ilp_round
-from ilprouter.bindings.nghttp2 cimport nghttp2_nv, nghttp2_session
+from ilprouter.bindings.nghttp2 cimport nghttp2_nv, nghttp2_option, nghttp2_session
 from ilprouter.core.endpoint cimport Link, Pool, Round
 
 cdef enum:
@@ -127,6 +127,7 @@ cdef struct http_core:
     ilp_pool *pool
     ilp_slots *streams
     ilp_tokens *tokens
+    nghttp2_option *options   # of every session; made with the first
     http_limits limits
     http_counters counters
     uint8_t *arena            # one flush at a time collects here
@@ -157,6 +158,7 @@ cdef class HttpCore:
     cdef bytes key
     cdef dict links           # name -> HttpLink
     cdef dict sources         # address -> open connections
+    cdef unsigned int accepted
     cdef readonly set connections
     cdef int rebuild(self) except -1
     cdef bint admit(self, object source)

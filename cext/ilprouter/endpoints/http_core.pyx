@@ -1,3 +1,4 @@
+# distutils: libraries = nghttp2
 """What the halves of the HTTP endpoint share: streams, lists of them, the connection base, and the way to the receiver.
 
 Owns requests from head to answer, whatever the version of HTTP. Knows no frame, no header text, no ILP packet.
@@ -33,6 +34,7 @@ from ilprouter.bindings.kernel cimport (
     ilp_pool_put,
     ilp_round_flush_later,
 )
+from ilprouter.bindings.nghttp2 cimport nghttp2_option_del
 from ilprouter.endpoints.http_link cimport HttpLink
 
 from ilprouter.errors import EndpointError
@@ -273,6 +275,7 @@ cdef class HttpCore:
 
     def __dealloc__(self):
         ilp_tokens_free(self.c.tokens)
+        nghttp2_option_del(self.c.options)
         ilp_slots_free(self.c.streams)
         free(self.c.arena)
 
@@ -329,15 +332,17 @@ cdef class HttpCore:
     cdef bint admit(self, object source):
         """Count a new connection of `source`; False when it is one too many."""
         cdef unsigned int open_now = self.sources.get(source, 0)
-        if open_now >= self.c.limits.connections_per_source or len(self.connections) >= self.c.limits.connections:
+        if open_now >= self.c.limits.connections_per_source or self.accepted >= self.c.limits.connections:
             self.c.counters.connections_refused += 1
             return False
         self.sources[source] = open_now + 1
+        self.accepted += 1
         self.c.counters.connections += 1
         return True
 
     cdef void dismiss(self, object source):
         left = self.sources[source] - 1
+        self.accepted -= 1
         if left:
             self.sources[source] = left
         else:
@@ -407,7 +412,8 @@ cdef class HttpConnection:
         raise NotImplementedError
 
     cdef int write(self, const uint8_t *data, size_t length) except -1:
-        if self.transport is not None and length:
+        # A transport that failed says so before connection_lost comes, and raises when it is written to.
+        if self.transport is not None and length and not self.transport.is_closing():
             self.transport.write(PyBytes_FromStringAndSize(<const char *>data, length))
         return 0
 
