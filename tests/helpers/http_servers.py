@@ -1,4 +1,4 @@
-"""An HTTP/2 server on python-h2 for tests of our asking side: it answers, refuses, stalls and says goodbye on command.
+"""An HTTP/2 server on python-h2: it answers, refuses, stalls and says goodbye on command.
 
 Owns sockets on the loopback interface only; must not decide what is correct.
 """
@@ -14,7 +14,7 @@ from tests.helpers.http_peer import FULFILL
 
 
 class Http2Server:
-    """Accepts connections; `handle(connection, stream, headers, body)` decides about each complete request."""
+    """Accepts connections; `handle(connection, stream, headers, body)` decides what happens."""
 
     def __init__(self, handle=None, *, streams=100):
         self.handle = handle or (

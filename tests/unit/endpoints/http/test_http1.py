@@ -1,4 +1,4 @@
-"""HTTP/1.1, both ways: bytes by hand and aiohttp against our server, our client against aiohttp's server."""
+"""HTTP/1.1 both ways: bytes by hand and aiohttp ask us, and we ask an aiohttp server."""
 
 import asyncio
 
@@ -240,7 +240,7 @@ async def test_aiohttp_speaks_with_our_server(alice):
 
 @pytest.fixture
 async def koa():
-    """An aiohttp server that answers as told: (status, body) per request, or a coroutine function."""
+    """An aiohttp server that answers as `plan(request, number)` says."""
 
     class Koa:
         requests, plan, port = [], None, 0
