@@ -21,7 +21,7 @@ static void trim(const uint8_t **at, size_t *len) {
 }
 
 void ilp_http_head_begin(ilp_http_head *head, const ilp_tokens *tokens, uint32_t size_max, uint32_t body_max) {
-    memset(head, 0, offsetof(ilp_http_head, peer)); /* peer is read only as far as peer_len says */
+    memset(head, 0, offsetof(ilp_http_head, named)); /* named is read only as far as named_len says */
     head->tokens = tokens;
     head->content_length = UINT64_MAX;
     head->size_max = size_max;
@@ -48,27 +48,27 @@ void ilp_http_head_path(ilp_http_head *head, const uint8_t *path, size_t len) {
     } else if (len > before_len + after_len && memcmp(path, before, before_len) == 0 &&
                memcmp(path + len - after_len, after, after_len) == 0) {
         const uint8_t *peer = path + before_len;
-        const size_t peer_len = len - before_len - after_len;
-        if (memchr(peer, '/', peer_len)) return;
-        head->path = ILP_HTTP_PATH_ACCOUNT;
-        head->peer_len = UINT32_MAX;
-        if (peer_len <= ILP_HTTP_PEER_MAX) {
-            memcpy(head->peer, peer, peer_len);
-            head->peer_len = (uint32_t)peer_len;
+        const size_t named_len = len - before_len - after_len;
+        if (memchr(peer, '/', named_len)) return;
+        head->path = ILP_HTTP_PATH_PEER;
+        head->named_len = UINT32_MAX;
+        if (named_len <= ILP_HTTP_PEER_MAX) {
+            memcpy(head->named, peer, named_len);
+            head->named_len = (uint32_t)named_len;
         }
     }
 }
 
-static bool is_named(const ilp_http_account *account, const uint8_t *name, size_t len) {
-    return account->name_len == len && memcmp(account->name, name, len) == 0;
+static bool is_named(const ilp_http_peer *peer, const uint8_t *name, size_t len) {
+    return peer->name_len == len && memcmp(peer->name, name, len) == 0;
 }
 
-/* "Bearer <token>" in any case with one space or more, "Bearer <account>:<token>" of old Rust nodes, or the bare token. */
+/* "Bearer <token>" in any case with one space or more, "Bearer <name>:<token>" of old Rust nodes, or the bare token. */
 static void authorize(ilp_http_head *head, const uint8_t *value, size_t len) {
     bool bare = true;
     if (head->has_authorization) head->malformed = 1; /* two credentials: nobody can say which one counts */
     head->has_authorization = 1;
-    head->account = NULL;
+    head->peer = NULL;
     trim(&value, &len);
     if (len > 6 && equals(value, 6, "bearer") && is_space(value[6])) {
         bare = false;
@@ -77,16 +77,16 @@ static void authorize(ilp_http_head *head, const uint8_t *value, size_t len) {
         trim(&value, &len);
     }
     if (len == 0 || !head->tokens) return;
-    const ilp_http_account *account = ilp_tokens_find(head->tokens, value, len);
+    const ilp_http_peer *peer = ilp_tokens_find(head->tokens, value, len);
     const uint8_t *colon = memchr(value, ':', len);
-    if (!account && colon && head->path == ILP_HTTP_PATH_ACCOUNT) {
+    if (!peer && colon && head->path == ILP_HTTP_PATH_PEER) {
         const size_t user_len = (size_t)(colon - value), token_len = len - user_len - 1;
-        if (token_len && user_len == head->peer_len && memcmp(head->peer, value, user_len) == 0) {
-            account = ilp_tokens_find(head->tokens, colon + 1, token_len);
+        if (token_len && user_len == head->named_len && memcmp(head->named, value, user_len) == 0) {
+            peer = ilp_tokens_find(head->tokens, colon + 1, token_len);
         }
     }
-    if (account && bare && !account->bare_token) account = NULL;
-    head->account = account;
+    if (peer && bare && !peer->bare_token) peer = NULL;
+    head->peer = peer;
 }
 
 static void media_type(ilp_http_head *head, const uint8_t *value, size_t len) {
@@ -147,8 +147,8 @@ int ilp_http_head_decide(const ilp_http_head *head) {
     if (head->path == ILP_HTTP_PATH_OTHER) return 404;
     if (head->method == ILP_HTTP_GET || head->method == ILP_HTTP_HEAD) return 200;
     if (head->method != ILP_HTTP_POST || head->path == ILP_HTTP_PATH_ROOT) return 405;
-    if (!head->account) return 401;
-    if (head->path == ILP_HTTP_PATH_ACCOUNT && !is_named(head->account, head->peer, head->peer_len)) return 403;
+    if (!head->peer) return 401;
+    if (head->path == ILP_HTTP_PATH_PEER && !is_named(head->peer, head->named, head->named_len)) return 403;
     if (head->media_refused) return 415;
     if (head->content_length != UINT64_MAX && head->content_length > head->body_max) return 413;
     return 0;

@@ -1,4 +1,4 @@
-/* Which account a bearer token belongs to: an immutable table of keyed hashes, replaced whole when tokens change.
+/* Whom a bearer token belongs to: an immutable table of keyed hashes, replaced whole when tokens change.
  *
  * Owns the hashes, never a token: a memory dump shows no secret that could be replayed. Knows no header and no link. */
 #ifndef ILP_TOKENS_H

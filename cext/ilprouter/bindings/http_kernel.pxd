@@ -47,13 +47,13 @@ cdef extern from "ilp_tokens.h" nogil:
 
 
 cdef extern from "ilp_http.h" nogil:
-    ctypedef struct ilp_http_account:
+    ctypedef struct ilp_http_peer:
         const uint8_t *name
         uint32_t name_len
         uint8_t bare_token
         ilp_link *link
     ctypedef struct ilp_http_head:
-        const ilp_http_account *account
+        const ilp_http_peer *peer
         uint64_t content_length
         uint32_t size
         uint32_t size_max

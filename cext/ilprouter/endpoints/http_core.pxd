@@ -1,7 +1,7 @@
 # What the halves of the HTTP endpoint share: streams, connections, links, limits. Never a frame, never an ILP packet.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from ilprouter.bindings.http_kernel cimport ilp_budget, ilp_http_account, ilp_http_head, ilp_slot, ilp_slots, ilp_tokens
+from ilprouter.bindings.http_kernel cimport ilp_budget, ilp_http_peer, ilp_http_head, ilp_slot, ilp_slots, ilp_tokens
 from ilprouter.bindings.kernel cimport ilp_buffer, ilp_flusher, ilp_link, ilp_pool, ilp_round
 from ilprouter.bindings.nghttp2 cimport nghttp2_nv, nghttp2_option, nghttp2_session
 from ilprouter.core.endpoint cimport Link, Pool, Round
@@ -76,7 +76,7 @@ cdef struct http_link:
     http_core *core
     ilp_link *link
     void *owner               # the HttpLink
-    ilp_http_account account
+    ilp_http_peer peer
     http_conn *conns[CONNECTIONS_PER_LINK]
     uint32_t conns_count
     uint32_t conns_max

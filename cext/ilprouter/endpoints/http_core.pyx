@@ -166,7 +166,7 @@ cdef http_stream *request_open(http_conn *conn, int32_t stream_id) noexcept nogi
     cdef http_stream *stream = request_slot(conn, stream_id)
     if stream == NULL:
         return NULL
-    stream.link = conn.head.account.link
+    stream.link = conn.head.peer.link
     if conn.head.content_length <= conn.core.limits.body_bytes:
         stream.stated = <uint32_t>conn.head.content_length
     list_append(&conn.receiving, stream, conn.core.round.now_ns)
@@ -318,7 +318,7 @@ cdef class HttpCore:
                     raise EndpointError(f"link {link.name}: an incoming token is empty")
                 entries[at].token = <const uint8_t *>secret
                 entries[at].len = len(secret)
-                entries[at].owner = &link.state.account
+                entries[at].owner = &link.state.peer
                 at += 1
             fresh = ilp_tokens_build(<const uint8_t *>self.key, entries, at)
         finally:

@@ -278,10 +278,10 @@ cdef class HttpLink(Link):
         self.state.owner = <void *>self
         self.state.flusher.flush = wake_dialer
         self.state.flusher.needs_gil = 1
-        self.state.account.name = <const uint8_t *>self.name_bytes
-        self.state.account.name_len = <uint32_t>len(self.name_bytes)
-        self.state.account.bare_token = bare_token
-        self.state.account.link = &self.c
+        self.state.peer.name = <const uint8_t *>self.name_bytes
+        self.state.peer.name_len = <uint32_t>len(self.name_bytes)
+        self.state.peer.bare_token = bare_token
+        self.state.peer.link = &self.c
         self.state.in_flight_max = in_flight
         if target is not None:
             self.state.conns_max = connections_max
