@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+WIDE = 150  # characters; a narrower terminal shows the columns of ESSENTIAL only
+ESSENTIAL = ("tx_per_s", "p50_us", "p99_us", "cpu_us_per_tx", "ratio_limit", "ratio_baseline")
 COLUMNS = (
     ("tx/s", "tx_per_s", "{:,.0f}"),
     ("p50 µs", "p50_us", "{:,.0f}"),
@@ -114,17 +116,24 @@ def show(report: dict[str, Any]) -> None:
 
     machine = report["machine"]
     console = Console()
+    if not console.is_terminal:
+        console.width = WIDE
     console.print(
         f"[bold]{machine['cpu']}[/bold], {machine['cores']} cores, Linux {machine['kernel']}, "
         f"Python {machine['python']}; router on core {machine['router_cpu']}, "
         f"load on core {machine['load_cpu']}"
     )
     figures = report["scenarios"]
-    columns = [part for part in COLUMNS if any(part[1] in row for row in figures.values())]
+    columns = [
+        part
+        for part in COLUMNS
+        if any(part[1] in row for row in figures.values())
+        and (console.width >= WIDE or part[1] in ESSENTIAL)
+    ]
     table = Table()
     table.add_column("scenario", no_wrap=True)
     for title, _, _ in columns:
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     for name, row in figures.items():
         cells = [form.format(row[key]) if key in row else "" for _, key, form in columns]
         table.add_row(name, *cells)

@@ -189,7 +189,7 @@ def show_end(
         sign = "[green]equal[/green]" if entry.equal else "[red]differs[/red]"
         table.add_row(entry.what, entry.asset, f"{entry.theirs:,}", f"{entry.ours:,}", sign)
     console.print(table)
-    total = f"{snapshot['fulfilled']:,} payments fulfilled"
+    total = f"{snapshot['fulfilled']:,} packets fulfilled"
     if equal:
         console.print(f"[bold green]All books agree to the unit[/bold green] after {total}.")
     else:
