@@ -58,7 +58,10 @@ class Peers:
         if peer.transport == "udp":
             from ilprouter.endpoints.udp import UdpEndpoint
 
-            udp = UdpEndpoint(self.round, self.pool, peer.address)
+            # With thousands of sockets in one process their heartbeats alone would fill a core;
+            # the router's own pings keep the links up.
+            beat = {} if len(self.specs) < 1000 else {"heartbeat_s": 3600.0}
+            udp = UdpEndpoint(self.round, self.pool, peer.address, **beat)
             self.endpoints.append(udp)
             await udp.open()
             return udp.add_link("router", self.topology.router_address("udp"), **options)

@@ -22,7 +22,7 @@ from ilprouter.bench.machine import Usage, usage
 from ilprouter.bench.topology import Topology
 from ilprouter.errors import RouterError
 
-READY_TIMEOUT_S = 30.0
+READY_TIMEOUT_S = 60.0
 
 
 class BenchError(RouterError):

@@ -24,7 +24,7 @@ from ilprouter.bench.comparison import Figures, measure_limit
 from ilprouter.bench.machine import describe, stolen_seconds
 from ilprouter.bench.peers import Peers
 from ilprouter.bench.process import BenchError, RouterProcess
-from ilprouter.bench.scenarios import PACKET_SIZE, Scenario
+from ilprouter.bench.scenarios import PACKET_SIZE, TURN_PACKETS, Scenario
 from ilprouter.bench.traffic import Traffic
 
 DESCRIPTORS_SPARE = 512
@@ -104,12 +104,15 @@ async def measure_router(scenario: Scenario, options: Options) -> Figures:
             router.wait_ready()
             await peers.open()
             await router.wait_up(scenario.active_names())
+            pairs = 4096 if scenario.active < 1000 else 64
             senders = [
-                (peers.numbers[sender], Traffic(destinations, packet_size=PACKET_SIZE), window)
+                (peers.numbers[sender], Traffic(destinations, (100,), PACKET_SIZE, pairs), window)
                 for sender, destinations, window in scenario.plan()
             ]
-            figures = await closed_loop(peers, router, senders, options.seconds)
-            figures |= await open_loop(peers, senders, figures["tx_per_s"], options.seconds / 2)
+            figures = await closed_loop(peers, router, senders, options.seconds, scenario.turns)
+            # Peers that take turns do so to keep datagrams full; at fixed rates they could not.
+            if not scenario.turns:
+                figures |= await open_loop(peers, senders, figures["tx_per_s"], options.seconds / 2)
             await audit(peers, router)
         finally:
             await peers.close()
@@ -118,12 +121,18 @@ async def measure_router(scenario: Scenario, options: Options) -> Figures:
 
 
 async def closed_loop(
-    peers: Peers, router: RouterProcess, senders: list[tuple[int, Traffic, int]], seconds: float
+    peers: Peers,
+    router: RouterProcess,
+    senders: list[tuple[int, Traffic, int]],
+    seconds: float,
+    turns: int,
 ) -> Figures:
-    """Keep every sender's window full."""
+    """Keep every sender's window full; of `turns` senders at a time, unless it is 0."""
     load = peers.load
     for number, traffic, window in senders:
         load.send(number, traffic, window=window)
+    if turns:
+        load.rotate(turns, TURN_PACKETS)
     load.start()
     await asyncio.sleep(max(0.5, seconds / 4))
     load.mark()

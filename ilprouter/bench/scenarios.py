@@ -19,6 +19,7 @@ from ilprouter.bench.topology import (
 
 PACKET_SIZE = 200  # bytes of a whole Prepare, as in the published limits
 ROUTE_SAMPLE = 4096  # destinations used when there are more routes than that
+TURN_PACKETS = 64  # of one peer, when peers take turns
 UNLIMITED = {"packets_per_second": 10**9, "max_packet_amount": 10**12, "in_flight": 65_536}
 
 
@@ -31,6 +32,7 @@ class Scenario:
     accounts             configured peers; 2 = one sender, one receiver
     active               of those, peers with traffic: each sends to the next
     routes               prefixes that lead to the receiver
+    turns                of the active peers, how many send at a time, in bursts; 0: all of them
     baseline             scenario whose CPU per packet this one is divided by
     """
 
@@ -42,6 +44,7 @@ class Scenario:
     accounts: int = 2
     active: int = 2
     routes: int = 1
+    turns: int = 0
     baseline: str | None = None
 
     @property
@@ -105,7 +108,7 @@ class Scenario:
             return [("alice", destinations, self.window)]
         step = self.accounts // self.active
         names = [f"p{number * step:05d}" for number in range(self.active)]
-        window = max(1, self.window // self.active)
+        window = max(1, self.window // (self.turns or self.active))
         following = [*names[1:], names[0]]
         return [(name, [f"g.{to}.x"], window) for name, to in zip(names, following, strict=True)]
 
@@ -134,7 +137,14 @@ def _wide() -> list[Scenario]:
         udp("accounts-10", accounts=10, active=10),
         udp("accounts-100", accounts=100, active=100),
         udp("accounts-10000", accounts=10_000, active=100, baseline="accounts-100"),
-        udp("accounts-10000-spread", accounts=10_000, active=10_000, baseline="accounts-100"),
+        # As many peers send at a time as in the baseline, so that datagrams are as full.
+        udp(
+            "accounts-10000-spread",
+            accounts=10_000,
+            active=10_000,
+            turns=100,
+            baseline="accounts-100",
+        ),
     ]
 
 

@@ -37,6 +37,7 @@ class UdpEndpoint(UdpSocket):
                          that are not loopback
     gso, gro             let the kernel cut and join datagrams; left off where it cannot
     receive_buffer, send_buffer   octets asked of the kernel; what it grants is in counters()
+    heartbeat_s          how often silent links are looked at
     """
 
     def __init__(
@@ -51,11 +52,13 @@ class UdpEndpoint(UdpSocket):
         gro: bool = True,
         receive_buffer: int = 16 << 20,
         send_buffer: int = 8 << 20,
+        heartbeat_s: float = _HEARTBEAT_S,
     ) -> None:
         self._address = address
         self._external_protection = external_protection
         self._gso = gso
         self._gro = gro
+        self._heartbeat_s = heartbeat_s
         self._buffers = (receive_buffer, send_buffer)
         self._socket: socket.socket | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -88,7 +91,7 @@ class UdpEndpoint(UdpSocket):
         self._loop = asyncio.get_running_loop()
         self.start(opened.fileno(), gso)
         self._loop.add_reader(opened, self.readable)
-        self._slow = self._loop.call_later(_HEARTBEAT_S, self._on_slow)
+        self._slow = self._loop.call_later(self._heartbeat_s, self._on_slow)
 
     async def close(self) -> None:
         """Say CLOSE to every peer and release the socket; requests of peers stay unanswered."""
@@ -195,7 +198,7 @@ class UdpEndpoint(UdpSocket):
 
     def _on_slow(self) -> None:
         if self._loop is not None:
-            self._slow = self._loop.call_later(_HEARTBEAT_S, self._on_slow)
+            self._slow = self._loop.call_later(self._heartbeat_s, self._on_slow)
         if self.tick(True):
             self.on_active()
 

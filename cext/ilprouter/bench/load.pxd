@@ -46,6 +46,8 @@ cdef struct Lane:
     uint32_t amount_at
     uint32_t reject_every      # every n-th Prepare received is rejected (F99); 0 = never
     uint32_t reject_at
+    uint32_t quota             # rotation: packets left in this turn
+    bint turn                  # rotation: it is this lane's turn
     LaneCounters ledger
 
 
@@ -62,6 +64,8 @@ cdef struct Engine:
     Lane *lanes
     uint32_t lane_count
     uint32_t pair_at
+    uint32_t rotation_quota    # packets of one lane's turn; 0 = all lanes send all the time
+    uint32_t rotation_at       # the lane that had the last turn
     bint running
     histogram_table *latency
     histogram_table *lag       # open loop: how late packets were sent

@@ -164,6 +164,17 @@ cdef class Load(Receiver):
             lane.template_at = (number * 7919) % traffic.c.template_count
             lane.amount_at = 0
 
+    def rotate(self, uint32_t active, uint32_t quota):
+        """Let closed-loop senders take turns: many links, each used in bursts, with the datagrams of few.
+
+        active   links whose turn it is at any time
+        quota    packets of a turn; the next link's turn begins when all of them are answered
+        """
+        cdef uint32_t count
+        self.engine.rotation_quota = quota
+        for count in range(active):
+            pass_turn(&self.engine)
+
     def start(self, *, bint spin=False):
         """Begin to send, on the running event loop.
 
@@ -332,6 +343,9 @@ cdef void refill(Engine *engine, Lane *lane) noexcept nogil:
     if lane.traffic == NULL:
         return
     if lane.window:
+        if engine.rotation_quota:
+            refill_in_turn(engine, lane)
+            return
         while lane.in_flight < lane.window:
             if send_one(engine, lane, now_ns) != 0:
                 return
@@ -345,6 +359,33 @@ cdef void refill(Engine *engine, Lane *lane) noexcept nogil:
             lane.ledger.refused += 1
         lane.due += 1
         burst -= 1
+
+
+cdef void refill_in_turn(Engine *engine, Lane *lane) noexcept nogil:
+    if not lane.turn:
+        return
+    while lane.quota and lane.in_flight < lane.window:
+        if send_one(engine, lane, engine.round.now_ns) != 0:
+            return
+        lane.quota -= 1
+    if lane.quota == 0 and lane.in_flight == 0:
+        lane.turn = False
+        pass_turn(engine)
+
+
+cdef void pass_turn(Engine *engine) noexcept nogil:
+    """Give the turn to the next sender that waits for one; the next tick at the latest lets it send."""
+    cdef Lane *lane
+    cdef uint32_t tries
+    for tries in range(engine.lane_count):
+        engine.rotation_at = engine.rotation_at + 1 if engine.rotation_at + 1 < engine.lane_count else 0
+        lane = &engine.lanes[engine.rotation_at]
+        if lane.traffic != NULL and not lane.turn:
+            lane.turn = True
+            lane.quota = engine.rotation_quota
+            if engine.running:
+                refill(engine, lane)
+            return
 
 
 cdef void release(Engine *engine, Lane *lane, ilp_context *ctx) noexcept nogil:

@@ -240,3 +240,32 @@ async def test_abandon_gives_up_what_is_in_flight_at_once():
     assert lane["timed_out"] == lane["late"] == 5
     assert lane["amount_unanswered"] == 45
     assert pair.pool.in_use == 0
+
+
+async def test_links_take_turns_in_bursts_and_all_come_round():
+    round_, pool = Round(), Pool(4096, 16)
+    load = Load(round_, pool, 1024)
+    endpoint = LoopbackEndpoint(round_, pool)
+    far = endpoint.add_link("far")
+    order = []
+
+    def carrier(name):
+        async def carry(packet):
+            order.append(name)
+            return await far.request(packet)
+
+        return carry
+
+    numbers = [load.add(endpoint.add_link(f"near{i}", carrier(i))) for i in range(5)]
+    load.add(far)
+    for number in numbers:
+        load.send(number, Traffic(["g.far.a"]), window=2)
+    load.rotate(1, 6)
+    load.start()
+    await asyncio.sleep(0.2)
+    assert await load.quiesce(3.0)
+    load.close()
+    bursts = [order[at : at + 6] for at in range(0, len(order) - 5, 6)]
+    assert len(bursts) > 5
+    assert all(len(set(burst)) == 1 for burst in bursts)
+    assert {burst[0] for burst in bursts} == set(range(5))
