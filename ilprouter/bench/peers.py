@@ -60,8 +60,8 @@ class Peers:
 
             # With thousands of sockets in one process their heartbeats alone would fill a core;
             # the router's own pings keep the links up.
-            beat = {} if len(self.specs) < 1000 else {"heartbeat_s": 3600.0}
-            udp = UdpEndpoint(self.round, self.pool, peer.address, **beat)
+            beat = 0.5 if len(self.specs) < 1000 else 3600.0
+            udp = UdpEndpoint(self.round, self.pool, peer.address, heartbeat_s=beat)
             self.endpoints.append(udp)
             await udp.open()
             return udp.add_link("router", self.topology.router_address("udp"), **options)

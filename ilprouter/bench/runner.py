@@ -129,6 +129,7 @@ async def closed_loop(
 ) -> Figures:
     """Keep every sender's window full; of `turns` senders at a time, unless it is 0."""
     load = peers.load
+    idle = await idle_share(router) if len(senders) > 1 else 0.0
     for number, traffic, window in senders:
         load.send(number, traffic, window=window)
     if turns:
@@ -143,17 +144,27 @@ async def closed_loop(
     count = after["fulfilled"] - before["fulfilled"]
     if count == 0:
         raise router.fail(f"forwarded nothing; the load counted {after}")
+    cpu_seconds = now.cpu_seconds - used.cpu_seconds
     return {
         "tx_per_s": count / elapsed,
         "p50_us": after["p50_ns"] / 1e3,
         "p99_us": after["p99_ns"] / 1e3,
-        "cpu_us_per_tx": (now.cpu_seconds - used.cpu_seconds) / count * 1e6,
-        "cpu_percent": (now.cpu_seconds - used.cpu_seconds) / elapsed * 100,
+        "cpu_us_per_tx": cpu_seconds / count * 1e6,
+        "cpu_percent": cpu_seconds / elapsed * 100,
+        "idle_cpu_percent": idle * 100,
         "rss_mib": now.rss_mib,
         "rejected": after["rejected"] - before["rejected"],
         "timed_out": after["timed_out"] - before["timed_out"],
         "stolen_percent": (stolen_seconds() - stolen) / elapsed * 100,
     }
+
+
+async def idle_share(router: RouterProcess) -> float:
+    """Share of a core that the router needs for its many peers without any traffic (heartbeats)."""
+    await asyncio.sleep(2)  # what happens once, at the start, is over
+    used, start = router.usage(), time.monotonic()
+    await asyncio.sleep(2)
+    return (router.usage().cpu_seconds - used.cpu_seconds) / (time.monotonic() - start)
 
 
 async def open_loop(
