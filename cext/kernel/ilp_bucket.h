@@ -13,8 +13,8 @@
 typedef struct ilp_bucket {
     unsigned __int128 level;     /* billionths of a unit, <= level_max */
     unsigned __int128 level_max; /* burst, in billionths */
-    uint64_t per_second;          /* units that flow in each second */
-    int64_t updated_ns;           /* when level was last brought up to date, CLOCK_BOOTTIME */
+    uint64_t per_second;         /* units that flow in each second */
+    int64_t updated_ns;          /* when level was last brought up to date, CLOCK_BOOTTIME */
 } ilp_bucket;
 
 /* A full bucket. It stays full until the first take, whatever the clock says then. */

@@ -35,8 +35,10 @@ static inline bool ilp_budget_take(ilp_budget *budget, uint32_t units, int64_t n
     if (elapsed > 0) {
         budget->at_ns = now_ns;
         /* A bound on elapsed keeps the product in 64 bits: after burst seconds a rate of at least 1/s has filled it anyway. */
-        if (budget->rate && elapsed >= (full - budget->level) / budget->rate) budget->level = full;
-        else budget->level += elapsed * budget->rate;
+        if (budget->rate && elapsed >= (full - budget->level) / budget->rate)
+            budget->level = full;
+        else
+            budget->level += elapsed * budget->rate;
     }
     if (budget->level < (int64_t)units * 1000000000) return false;
     budget->level -= (int64_t)units * 1000000000;

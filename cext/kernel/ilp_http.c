@@ -29,10 +29,14 @@ void ilp_http_head_begin(ilp_http_head *head, const ilp_tokens *tokens, uint32_t
 }
 
 void ilp_http_head_method(ilp_http_head *head, const uint8_t *method, size_t len) {
-    if (len == 4 && memcmp(method, "POST", 4) == 0) head->method = ILP_HTTP_POST;
-    else if (len == 4 && memcmp(method, "HEAD", 4) == 0) head->method = ILP_HTTP_HEAD;
-    else if (len == 3 && memcmp(method, "GET", 3) == 0) head->method = ILP_HTTP_GET;
-    else head->method = ILP_HTTP_METHOD_OTHER;
+    if (len == 4 && memcmp(method, "POST", 4) == 0)
+        head->method = ILP_HTTP_POST;
+    else if (len == 4 && memcmp(method, "HEAD", 4) == 0)
+        head->method = ILP_HTTP_HEAD;
+    else if (len == 3 && memcmp(method, "GET", 3) == 0)
+        head->method = ILP_HTTP_GET;
+    else
+        head->method = ILP_HTTP_METHOD_OTHER;
 }
 
 void ilp_http_head_path(ilp_http_head *head, const uint8_t *path, size_t len) {
@@ -135,8 +139,7 @@ bool ilp_http_head_add(ilp_http_head *head, const uint8_t *name, size_t name_len
     case 14:
         if (equals(name, 14, "content-length")) content_length(head, value, len);
         break;
-    default:
-        break;
+    default: break;
     }
     return true;
 }

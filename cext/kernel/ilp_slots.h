@@ -20,8 +20,8 @@ typedef struct ilp_slots ilp_slots;
 ilp_slots *ilp_slots_new(uint32_t count, size_t slot_size); /* NULL when the mapping fails or slot_size is too small */
 void ilp_slots_free(ilp_slots *slots);
 
-void *ilp_slots_get(ilp_slots *slots);             /* zeroed after its ilp_slot; NULL when all are in use */
-void ilp_slots_put(ilp_slots *slots, void *slot);  /* every name of it goes stale */
+void *ilp_slots_get(ilp_slots *slots);                       /* zeroed after its ilp_slot; NULL when all are in use */
+void ilp_slots_put(ilp_slots *slots, void *slot);            /* every name of it goes stale */
 void *ilp_slots_find(const ilp_slots *slots, uint64_t name); /* NULL for a stale or invented name */
 
 uint32_t ilp_slots_in_use(const ilp_slots *slots);

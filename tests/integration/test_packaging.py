@@ -147,3 +147,6 @@ def test_wheel_installs_and_runs_in_a_fresh_environment(wheel: Path, tmp_path: P
     ask = "import ilprouter.core.endpoint as module; print(module.__file__)"
     found = run(str(python), "-c", ask, cwd=tmp_path)
     assert found.startswith(str(tmp_path)), "imported from the wheel, not from the source tree"
+    command = tmp_path / "env" / "bin" / "ilprouter"
+    assert "ilprouter" in run(str(command), "version", cwd=tmp_path)
+    run(str(command), "check", "-c", str(ROOT / "examples" / "ilprouter.toml"), cwd=tmp_path)
