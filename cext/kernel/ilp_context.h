@@ -31,7 +31,7 @@ typedef struct ilp_context {
     uint8_t hooks_in;    /* hooks of the incoming pipeline that let it pass: these are walked back */
     uint8_t hooks_out;   /* likewise, outgoing */
     uint8_t overflow;    /* floor(base) does not fit amount_outgoing: refused unless an outgoing exchange computes it anew */
-    uint32_t data_len; /* length of the Prepare's data, kept for byte quotas */
+    uint32_t data_len;   /* length of the Prepare's data, kept for byte quotas */
 
     ilp_buffer *packet; /* the Prepare until Link.send takes it (then NULL); the answer on the way back */
 

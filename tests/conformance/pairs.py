@@ -80,7 +80,7 @@ class Pair:
 
 
 class LoopbackPair(Pair):
-    """The peer is a Python callable: its answers are futures, so that they may come in any order."""
+    """The peer is a Python callable; its answers are futures, so they may come in any order."""
 
     async def open(self):
         self.link = LoopbackEndpoint(self.round, self.pool).add_link(
