@@ -1,6 +1,6 @@
 /* A sealed group written down: the log record, the rows that the rolling fold renews, the rows of the houses.
  *
- * Owns the byte layout of docs/decisions/0002-ledger-layout.md; must not know how the bytes reach the disk. Little-endian. */
+ * Owns the byte layout of docs/decisions/0005-ledger-layout.md; must not know how the bytes reach the disk. Little-endian. */
 #include "ledger_book.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 """Accounts by name: numbers that never change, assets, and the way from a store to a running
 ledger.
 
-Owns the two registries and the boot commit. Must not be imported by the core, nor be asked
-anything on the packet path.
+Owns the two registries and the boot commit. Must not be imported by the core, nor be asked anything
+on the packet path.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Account:
 
 
 class Ledger:
-    """The books of a router over a store: opened, verified, ready for accounts to be named and
-    then for the boot commit.
+    """The books of a router over a store: opened, verified, ready for accounts to be named and then
+    for the boot commit.
 
     store          open
     accounts_max   accounts that can ever exist, removed ones included
@@ -73,8 +73,8 @@ class Ledger:
         """What the last incarnation may have left open becomes durable with the boot commit.
 
         A lease: what the peer may claim at most that we do not know. An undelivered group: charges
-        whose Fulfill may not
-        have reached the peer. Amounts are decimal strings, in units of the account.
+        whose Fulfill may not have reached the peer. Amounts are decimal strings, in units of the
+        account.
         """
         head = books.head
         items = []
@@ -116,8 +116,8 @@ class Ledger:
         return self.journal.head.epoch
 
     def boot(self) -> Head:
-        """The boot commit: a new epoch, no leases, doubts noted. Before it nothing read back may
-        be acted upon (I13).
+        """The boot commit: a new epoch, no leases, doubts noted. Before it nothing read back may be
+        acted upon (I13).
 
         Blocks on the disk. Raises StoreError.
         """

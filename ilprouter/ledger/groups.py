@@ -1,9 +1,7 @@
-"""Group commit: when a group is sealed, who writes it, what happens when it is durable or cannot
-be.
+"""Group commit: when a group is sealed, who writes it, what follows when it is durable or not.
 
 Owns the committer thread and the fence. Must not know what a group contains (journal.py) nor what
-a packet is: whoever
-holds answers back until their group is durable is a `Barrier`.
+a packet is: whoever holds answers back until their group is durable is a `Barrier`.
 """
 
 from __future__ import annotations
@@ -20,20 +18,16 @@ from ilprouter.errors import StoreError
 from ilprouter.ledger.journal import Journal
 from ilprouter.ledger.layout import KIND_GROUP, KIND_STOP, Head
 
-__all__ = ["Barrier", "CommitStats", "GroupCommitter"]
+__all__ = ["BUCKETS_MS", "Barrier", "CommitStats", "GroupCommitter"]
 
-BUSY_S = 0.25  # a commit that takes longer: new Prepares get T03 until it returns
-FENCE_S = 5.0  # a commit that takes longer is treated as failed
 BUCKETS_MS = (0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 5000)
 
 
 class Barrier(Protocol):
-    """The commit barrier of the packet switch. All calls come on the loop thread, between
-    batches."""
+    """The commit barrier of the packet switch; called on the loop thread, between batches."""
 
     def barrier_seal(self) -> int:
-        """What waits now waits for exactly the group that is sealed now. Returns how many packets
-        do."""
+        """What waits now waits for exactly the group sealed now. Returns how many packets do."""
 
     def barrier_release(self) -> None:
         """That group is durable: its answers may leave."""
@@ -43,8 +37,12 @@ class Barrier(Protocol):
 
 
 class CommitStats:
-    """Counters for the metrics: commits, packets, seconds in all, the longest, and a histogram
-    (upper bounds in BUCKETS_MS)."""
+    """Counters for the metrics.
+
+    commits, packets           groups that became durable, and what waited for them
+    seconds, _last, _max       duration of commits: in all, the last one, the longest
+    histogram                  commits by duration; upper bounds in BUCKETS_MS, the last open
+    """
 
     __slots__ = ("commits", "histogram", "packets", "seconds", "seconds_last", "seconds_max")
 
@@ -67,16 +65,16 @@ class CommitStats:
 
 
 class GroupCommitter:
-    """Commits open groups one after the other, each as soon as the one before is durable and
-    `interval_ms` has passed.
+    """Commits groups one after the other, each as soon as the one before is durable.
 
-    journal      booted; its store and book belong to this committer from now on
+    journal      of a booted ledger; its store and book belong to this committer from now on
     barrier      the switch
-    loop         the event loop of the switch; everything but the write itself runs on its thread
+    loop         its event loop; everything but the write itself runs on that thread
     interval_ms  from the start of one commit to the start of the next, at least. A commit costs
-                 about 0.25 ms of a core
-                 whatever is in it; the floor bounds what that takes from the packets, and the wear
-                 of the disk
+                 about 0.25 ms of a core whatever is in it: the floor bounds what that takes from
+                 the packets, and the wear of the disk
+    busy_ms      a commit that takes longer is reported to on_busy
+    fence_ms     a commit that takes longer is treated as failed
     on_busy      called with True when a commit is slow, with False when it returned
     on_fence     called once with the error when the store failed; the daemon must exit with 78
     """
@@ -88,6 +86,8 @@ class GroupCommitter:
         loop: asyncio.AbstractEventLoop,
         *,
         interval_ms: float = 1.0,
+        busy_ms: float = 250,
+        fence_ms: float = 5000,
         on_busy: Callable[[bool], None] = lambda busy: None,
         on_fence: Callable[[Exception], None] = lambda error: None,
     ) -> None:
@@ -98,7 +98,9 @@ class GroupCommitter:
         self._book = journal.book
         self._barrier = barrier
         self._loop = loop
-        self._interval = interval_ms / 1000
+        self._interval_s = interval_ms / 1000
+        self._busy_s = busy_ms / 1000
+        self._fence_s = fence_ms / 1000
         self._on_busy = on_busy
         self._on_fence = on_fence
         self._jobs: queue.SimpleQueue[int | None] = queue.SimpleQueue()
@@ -119,29 +121,33 @@ class GroupCommitter:
         self._thread.start()
 
     def trace_start(self) -> None:
-        """From now on keep (group, seq, returned_ns) of every commit in `trace`: group counts
-        barrier_seal calls from 1, returned_ns
-        is CLOCK_BOOTTIME read on the committer thread after the commit returned. For the proof
-        that no answer leaves before."""
+        """From now on keep (group, seq, returned_ns) of every commit in `trace`.
+
+        group        counts barrier_seal calls from 1, as the switch's own trace does
+        returned_ns  CLOCK_BOOTTIME on the committer thread, after the commit returned
+
+        This is half of the proof that no Fulfill leaves before its commit.
+        """
         self.trace = []
 
     # --- the loop thread ----------------------------------------------------------------------
 
     def maybe_commit(self) -> None:
-        """Seal and commit the open group if there is one and the committer is free. Cheap; call it
-        at the end of each round."""
+        """Seal and commit the open group, if there is one and the committer is free.
+
+        Cheap; call it at the end of each round.
+        """
         if self._committing or not self.journal.pending:
             return
         if self.fenced is not None or self._stopping:
             return
-        wait = self._sealed_at + self._interval - time.monotonic()
-        if wait <= 0:
+        wait_s = self._sealed_at + self._interval_s - time.monotonic()
+        if wait_s <= 0:
             self._seal(KIND_GROUP)
         elif self._timer is None:
             # Under load the next round comes first; this is for the last group before silence.
-            # uvloop's timers count whole
-            # milliseconds, and a delay that rounds to none would spin.
-            self._timer = self._loop.call_later(max(wait, 0.001), self._on_timer)
+            # uvloop's timers count whole milliseconds: a delay that rounds to none would spin.
+            self._timer = self._loop.call_later(max(wait_s, 0.001), self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -168,30 +174,28 @@ class GroupCommitter:
     def _seal(self, kind: int) -> None:
         self._committing = True
         self._sealed_at = time.monotonic()
-        # The two together, with no packet in between: what the barrier holds is exactly what the
-        # group contains.
+        # Together, with no packet in between: the barrier holds exactly what the group contains.
         self._packets = self._barrier.barrier_seal()
         self.journal.seal()
         self._groups += 1
         self._sealed_waiters, self._open_waiters = self._open_waiters, []
         self._jobs.put(kind)
         if self._watch is None:
-            self._watch = self._loop.call_later(BUSY_S, self._on_watch)
+            self._watch = self._loop.call_later(self._busy_s, self._on_watch)
 
     def _on_watch(self) -> None:
         self._watch = None
         if not self._committing or self.fenced is not None:
             return
-        elapsed = time.monotonic() - self._sealed_at
-        if elapsed >= FENCE_S:
-            self._fence(StoreError(f"a commit has not returned for {elapsed:.1f} s"))
+        elapsed_s = time.monotonic() - self._sealed_at
+        if elapsed_s >= self._fence_s:
+            self._fence(StoreError(f"a commit has not returned for {elapsed_s:.1f} s"))
             return
-        if elapsed >= BUSY_S and not self._busy:
+        if elapsed_s >= self._busy_s and not self._busy:
             self._busy = True
             self._on_busy(True)
-        self._watch = self._loop.call_later(
-            BUSY_S if self._busy else max(BUSY_S - elapsed, 0.001), self._on_watch
-        )
+        next_s = self._fence_s if self._busy else self._busy_s
+        self._watch = self._loop.call_later(max(next_s - elapsed_s, 0.001), self._on_watch)
 
     def _on_committed(self, head: Head, seconds: float, returned_ns: int) -> None:
         if self.fenced is not None:
@@ -203,8 +207,7 @@ class GroupCommitter:
         if self._busy:
             self._busy = False
             self._on_busy(False)
-        # Still marked as committing: rounds that end inside barrier_release must not seal the next
-        # group yet.
+        # Still committing: a round that ends inside barrier_release must not seal the next group.
         self._barrier.barrier_release()
         # Handed to the transports; the next group makes that durable too.
         self.journal.delivered_seq = head.seq
@@ -229,17 +232,16 @@ class GroupCommitter:
         self._on_fence(error)
 
     async def close(self) -> None:
-        """Commit what is open, end idle leases, mark the stop as clean, stop the thread. The store
-        stays open.
+        """Commit what is open, end idle leases, mark the stop as clean, stop the thread.
 
-        After a fence only the thread is stopped. Call it when no packet is in flight any more;
-        holds that are left keep their lease,
-        and the next start notes them as doubts.
+        The store stays open. After a fence only the thread is stopped. Call it when no packet is
+        in flight any more; holds that are left keep their lease, and the next start notes them
+        as doubts.
         """
         if not self._thread.is_alive():
             return
         while self.fenced is None and (self._committing or self.journal.pending):
-            await self.durable_or_fence()
+            await self._durable_or_fence()
         if self.fenced is None:
             self._book.shrink_leases(all=True)
             self._stopping = True
@@ -255,7 +257,7 @@ class GroupCommitter:
         if self.fenced is None:
             self._thread.join()
 
-    async def durable_or_fence(self) -> None:
+    async def _durable_or_fence(self) -> None:
         """Wait for the group that is open now; also returns when the store is fenced meanwhile."""
         future = self.durable()
         await asyncio.wait([future])

@@ -1,9 +1,8 @@
 """The bytes of the ledger's tables, read and (for the small rows) written.
 
-Owns the layouts of docs/decisions/0002-ledger-layout.md as Python sees them. Must not know a store
-nor a book. Records and
-account rows are written by cext/ledger/ledger_record.c; reading them here is a second, independent
-implementation.
+Owns the layouts of docs/decisions/0005-ledger-layout.md as Python sees them. Must not know a store
+nor a book. Records and account rows are written by cext/ledger/ledger_record.c; reading them here
+is a second, independent implementation.
 """
 
 from __future__ import annotations

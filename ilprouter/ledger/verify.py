@@ -20,9 +20,8 @@ def verify(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Audit the store in a directory.
 
     returns   {"ok", "problems": [{"message", "account", "group"}], "epoch", "group", "clean",
-              "groups_kept", "accounts", "houses"};
-              ready for JSON, amounts as decimal strings. `ok` is False also when the store cannot
-              be opened.
+              "groups_kept", "accounts", "houses"}; ready for JSON, amounts as decimal strings. `ok`
+              is False also when the store cannot be opened.
     raises    StoreInUseError when another instance uses the store
     """
     store = LmdbStore(path, readonly=True)

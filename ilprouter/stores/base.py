@@ -1,5 +1,5 @@
-"""What every store promises: named tables of byte strings, changed by batches that are all there
-or not at all.
+"""What every store promises: named tables of byte strings, changed by batches that are all there or
+not at all.
 
 Owns the interface and the list of tables. Must not know what the bytes mean: never a policy, never
 an amount.
@@ -77,9 +77,8 @@ class Store(Protocol):
         """Every item of a table, by ascending key."""
 
     def commit(self, batch: Batch) -> None:
-        """Apply a batch; when this returns, it survives power loss. Raises StoreError: then
-        whether it is on disk is unknown,
-        and the store must not be used any more."""
+        """Apply a batch; when this returns, it survives power loss. Raises StoreError: then whether
+        it is on disk is unknown, and the store must not be used any more."""
 
     def emergency(self, record: bytes) -> None:
         """Keep the bytes of a group that could not be committed, as well as is still possible.

@@ -4,10 +4,9 @@ final size from the start.
 Owns the environment, its identity row and the translation of errors. Must not know what the tables
 hold.
 
-The identity row is rewritten by every commit with the number of its own transaction. A tree that
-is older than its meta page
-(a damaged root, a damaged meta page) is thereby seen at the next open, instead of being a quietly
-older balance.
+The identity row is rewritten by every commit with the number of its own transaction. A tree that is
+older than its meta page (a damaged root, a damaged meta page) is thereby seen at the next open,
+instead of being a quietly older balance.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from ilprouter.stores.files import DirectoryLock, HighWater, allocate, check_fil
 
 __all__ = ["LmdbStore"]
 
-SIZE_DEFAULT = 1 << 30
+SIZE_DEFAULT = 256 << 20
 IDENTITY = struct.Struct(
     "<I16sQI"
 )  # schema version, node id, transaction number, crc32 of the fields before
@@ -52,6 +51,7 @@ class LmdbStore:
         self.readonly = readonly
         self.node_id = b""
         self.commits = 0
+        self._writing = False
         self._lock = DirectoryLock(self.directory)
         self._mark = HighWater(self.directory)
         self._env: lmdb.Environment | None = None
@@ -84,9 +84,9 @@ class LmdbStore:
     def _map(self) -> None:
         present = self.path.stat().st_size if self.path.exists() else 0
         self.size = max(self.size, present)
-        # sync, metasync, writemap and map_async are the defaults spelled out: durability depends
-        # on each of them. lib_version=0 is the 0.9 engine, also for a new file. A read-only open
-        # takes no reader slot: the directory is locked.
+        # sync, metasync, writemap and map_async are the defaults spelled out: durability depends on
+        # each of them. lib_version=0 is the 0.9 engine, also for a new file. A read-only open takes
+        # no reader slot: the directory is locked.
         self._env = lmdb.open(
             str(self.directory),
             map_size=self.size,
@@ -172,10 +172,11 @@ class LmdbStore:
         """Apply a batch and flush it, data first, then the meta page. Raises StoreFullError,
         StoreError; see `Store.commit`.
 
-        The whole transaction runs on the calling thread; the GIL is released while it waits for
-        the disk.
+        The whole transaction runs on the calling thread; the GIL is released while it waits for the
+        disk.
         """
         env = self._environment()
+        self._writing = True
         try:
             with env.begin(write=True) as txn:
                 for table, items in batch.puts.items():
@@ -198,6 +199,8 @@ class LmdbStore:
                 isinstance(error, (lmdb.MapFullError, lmdb.DiskError)) or error.code == errno.ENOSPC
             )
             raise (StoreFullError if full else StoreError)(f"{self.path}: {error}") from error
+        finally:
+            self._writing = False
         self.commits += 1
 
     def emergency(self, record: bytes) -> None:
@@ -218,7 +221,13 @@ class LmdbStore:
         return Usage((env.info()["last_pgno"] + 1) * env.stat()["psize"], self.size)
 
     def close(self) -> None:
-        """Unmap and unlock. Safe to call twice."""
+        """Unmap and unlock. Safe to call twice.
+
+        A commit that hangs in another thread keeps the map and the lock until the process ends:
+        taking them away would not stop it, and another instance could write beside it.
+        """
+        if self._writing:
+            return
         if self._env is not None:
             self._env.close()
             self._env = None

@@ -115,7 +115,9 @@ class LedgerMachine(RuleBasedStateMachine):
         if status == WAIT:
             assert hold + amount_out > self.book.account(payee)["lease"] or self.shrunk(payee)
         else:
-            assert status == Status.OUTGOING_LIQUIDITY and own + amount_out > 2**63 - 1
+            assert status == Status.OUTGOING_LIQUIDITY
+            # Neither what we owe nor a lease, which covers the holds alone, passes i64.
+            assert max(own, hold) + amount_out > 2**63 - 1
         if amount_in:
             self.book.release_in(payer, amount_in)
 
@@ -263,6 +265,6 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 LedgerMachine.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=60, deadline=None, derandomize=False
+    max_examples=50, stateful_step_count=50, deadline=None, derandomize=False
 )
 TestLedger = LedgerMachine.TestCase

@@ -49,7 +49,7 @@ COUNTERS = ("fulfilled_in", "voided_in", "fulfilled_out", "settled_in", "settled
 
 
 class Written(NamedTuple):
-    """One group as bytes: see docs/decisions/0002-ledger-layout.md for the layouts."""
+    """One group as bytes: see docs/decisions/0005-ledger-layout.md for the layouts."""
 
     record: bytes       # the log record, without its digest
     rows: list          # [(key, row block)]: accounts renewed by the rolling fold

@@ -7,14 +7,13 @@ import pytest
 
 from ilprouter.errors import StoreError, StoreFullError
 from ilprouter.ledger import GroupCommitter, Ledger
-from ilprouter.ledger import groups as groups_module
 from tests.helpers.ledgers import CountingBarrier, FaultyStore, ledger_over, pay
 
 
 class Router:
     """A committer over a memory store, with everything it reports."""
 
-    def __init__(self, inner, error=None, fail_at=1 << 60, interval_ms=0.0):
+    def __init__(self, inner, error=None, fail_at=1 << 60, interval_ms=0.0, **options):
         self.store = FaultyStore(inner, error)
         self.ledger = ledger_over(self.store)
         self.store.fail_at = self.store.calls + fail_at
@@ -29,6 +28,7 @@ class Router:
             interval_ms=interval_ms,
             on_busy=self.busy.append,
             on_fence=self.fenced.append,
+            **options,
         )
         self.committer.start()
 
@@ -135,10 +135,8 @@ async def test_a_failed_commit_fences(memory_store, error, fail_at):
     await router.committer.close()
 
 
-async def test_a_slow_commit_reports_busy_and_a_stuck_one_fences(memory_store, monkeypatch):
-    monkeypatch.setattr(groups_module, "BUSY_S", 0.02)
-    monkeypatch.setattr(groups_module, "FENCE_S", 0.2)
-    router = await start(memory_store)
+async def test_a_slow_commit_reports_busy_and_a_stuck_one_fences(memory_store):
+    router = await start(memory_store, busy_ms=20, fence_ms=1000)
     router.store.gate.clear()
     router.pay()
     router.committer.maybe_commit()
@@ -152,7 +150,7 @@ async def test_a_slow_commit_reports_busy_and_a_stuck_one_fences(memory_store, m
     router.store.gate.clear()
     router.pay()
     router.committer.maybe_commit()
-    await asyncio.sleep(0.4)
+    await asyncio.sleep(1.2)
     assert len(router.fenced) == 1
     released = router.barrier.released
     router.store.gate.set()

@@ -170,6 +170,27 @@ def test_emergency_keeps_the_bytes_and_never_raises(path):
     store.close()
 
 
+def test_a_hanging_commit_keeps_the_lock(path, monkeypatch):
+    """A fenced router closes its store while the commit still hangs in the other thread."""
+    store = reopen(path)
+    monkeypatch.setattr(store._mark, "write", lambda number: store.close())
+    store.commit(put("row", b"k", b"v"))
+    assert store.get("row", b"k") == b"v"
+    with pytest.raises(StoreInUseError):
+        reopen(path)
+    store.close()
+    reopen(path).close()
+
+
+def test_a_mark_that_cannot_be_written_is_a_failed_commit(path):
+    store = reopen(path)
+    os.close(store._mark._descriptor)
+    with pytest.raises(StoreError):
+        store.commit(put("row", b"k", b"v"))
+    store._mark._descriptor = -1
+    store.close()
+
+
 def test_garbage_is_refused(tmp_path):
     directory = tmp_path / "garbage"
     directory.mkdir()
