@@ -5,6 +5,7 @@ Owns what is printed. Measures nothing itself.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -38,6 +39,9 @@ COLUMNS = (
 @click.option("--runs", default=3, show_default=True, help="Runs of each; figures are medians.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--list", "list_only", is_flag=True, help="Print the names of the scenarios.")
+@click.option(
+    "--window", type=click.IntRange(1, 65_536), help="Requests in flight, over all senders."
+)
 @click.option("--router-cpu", type=int, help="Core of the router (default: the first we may use).")
 @click.option("--load-cpu", type=int, help="Core of the load (default: the next one).")
 @click.option(
@@ -51,6 +55,7 @@ def command(
     runs: int,
     as_json: bool,
     list_only: bool,
+    window: int | None,
     router_cpu: int | None,
     load_cpu: int | None,
     directory: Path | None,
@@ -79,6 +84,8 @@ def command(
         raise click.UsageError("--seconds must be above 0 and --runs at least 1")
     if not names:
         scenarios = [scenario for scenario in scenarios if runner.enough_descriptors(scenario)]
+    if window is not None:
+        scenarios = [dataclasses.replace(scenario, window=window) for scenario in scenarios]
     router, load = cpu_pair(router_cpu, load_cpu)
     try:
         options = runner.Options(

@@ -121,9 +121,13 @@ def _pairs() -> list[Scenario]:
         ("http2-udp", "http", "udp", 1000),
     ]
     return [
-        Scenario(f"{name}/{profile}", incoming, outgoing, profile, window)
+        # A durable answer waits for its commit: the same rate needs more on its way.
+        Scenario(f"{name}/{profile}", incoming, outgoing, profile, window * depth)
         for name, incoming, outgoing, window in kinds
-        for profile in ("core", "connector")
+        for profile, depth in (
+            ("core", 1),
+            ("connector", 2 if outgoing == incoming == "udp" else 1),
+        )
     ]
 
 
