@@ -56,6 +56,8 @@ class Ledger:
         self.booted = False
         self._assets = dict(books.assets)
         self._names = dict(books.names)
+        # Dense, and never given out again: a number is a slot in the book and a row in the store.
+        self._next_number = max((entry.number for entry in books.names.values()), default=-1) + 1
         self._restore(books)
         self._note_doubts(books)
 
@@ -150,7 +152,7 @@ class Ledger:
                     f"{kept}, in which its account is kept; a new asset needs a new name",
                 )
             return account
-        number = max((entry.number for entry in self._names.values()), default=-1) + 1
+        number = self._next_number
         if number >= self.book.accounts_max:
             raise ConfigError(
                 "",
@@ -162,6 +164,7 @@ class Ledger:
         self.book.open_account(number, entry.asset)
         self.journal.ride("account", [(name.encode(), msgspec.json.encode(entry))])
         self._names[name] = entry
+        self._next_number += 1
         return self._account(name, entry)
 
     def _asset(self, code: str, scale: int) -> int:
