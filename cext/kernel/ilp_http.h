@@ -19,7 +19,7 @@ struct ilp_link;
 typedef struct ilp_http_peer {
     const uint8_t *name; /* as in /accounts/{name}/ilp */
     uint32_t name_len;
-    uint8_t bare_token;  /* also accept the token without "Bearer" */
+    uint8_t bare_token; /* also accept the token without "Bearer" */
     struct ilp_link *link;
 } ilp_http_peer;
 
@@ -27,10 +27,10 @@ typedef enum ilp_http_path { ILP_HTTP_PATH_OTHER = 0, ILP_HTTP_PATH_ROOT, ILP_HT
 typedef enum ilp_http_method { ILP_HTTP_METHOD_OTHER = 0, ILP_HTTP_GET, ILP_HTTP_HEAD, ILP_HTTP_POST } ilp_http_method;
 
 typedef struct ilp_http_head {
-    const ilp_tokens *tokens;        /* may be NULL: then nobody is known */
+    const ilp_tokens *tokens;  /* may be NULL: then nobody is known */
     const ilp_http_peer *peer; /* whom the token named; NULL: nobody */
-    uint64_t content_length;         /* UINT64_MAX when not stated */
-    uint32_t size;                   /* names, values and 32 per header, as HTTP/2 counts a header list */
+    uint64_t content_length;   /* UINT64_MAX when not stated */
+    uint32_t size;             /* names, values and 32 per header, as HTTP/2 counts a header list */
     uint32_t size_max;
     uint32_t body_max;
     uint32_t named_len; /* of the name in the path; UINT32_MAX when longer than ILP_HTTP_PEER_MAX */

@@ -157,6 +157,7 @@ cdef class HttpCore:
     cdef bytearray input_bytes
     cdef bytes key
     cdef dict links           # name -> HttpLink
+    cdef list retired         # links removed: requests of theirs may still be on their way
     cdef dict sources         # address -> open connections
     cdef unsigned int accepted
     cdef readonly set connections

@@ -244,6 +244,7 @@ cdef class HttpCore:
         self.round = round
         self.pool = pool
         self.links = {}
+        self.retired = []
         self.sources = {}
         self.connections = set()
         self.key = os.urandom(16)
@@ -300,6 +301,7 @@ cdef class HttpCore:
     def forget(self, HttpLink link not None):
         """Remove a link and its tokens."""
         if self.links.pop(link.name, None) is not None:
+            self.retired.append(link)
             self.rebuild()
 
     cdef int rebuild(self) except -1:

@@ -251,3 +251,17 @@ async def test_drain_gives_up_on_answers_that_never_come(alice, peer):
     peer.request()
     await until(lambda: alice.owed)
     assert await alice.endpoint.drain(0.1) is False
+
+
+async def test_a_request_outlives_its_removed_link(alice, peer):
+    alice.answer = lambda packet: None
+    asked = peer.request()
+    unfinished = peer.request(b"half", end=False)
+    await until(lambda: alice.owed)
+    await alice.endpoint.remove_link(alice.endpoint.links["alice"])
+    peer.h2.send_data(unfinished, b"!", end_stream=True)
+    peer.flush()
+    await until(lambda: len(alice.owed) == 2)
+    alice.reply_owed()
+    assert (await peer.response(asked))[2] == FULFILL
+    assert (await peer.response(unfinished))[2] == FULFILL
