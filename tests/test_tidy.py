@@ -57,7 +57,7 @@ TESTED_ELSEWHERE = {
     "ilprouter/view": WHOLE,
 }
 # Parts whose page lands with the rest of them.
-PAGES_TO_COME = {"balance", "http", "lmdb"}
+PAGES_TO_COME = {"balance", "lmdb"}
 
 
 def module_of(path: Path) -> str:
