@@ -116,6 +116,8 @@ class Router:
             ledger.journal,
             self.switch,
             asyncio.get_running_loop(),
+            busy_ms=self.config.ledger.busy_ms,
+            fence_ms=self.config.ledger.fence_ms,
             on_busy=self.on_store_busy,
             on_fence=self.on_store_failed,
         )

@@ -21,6 +21,8 @@ from ilprouter.ledger.layout import KIND_GROUP, KIND_STOP, Head
 __all__ = ["BUCKETS_MS", "Barrier", "CommitStats", "GroupCommitter"]
 
 BUCKETS_MS = (0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 5000)
+LARGE_GROUP = 500  # packets in a group that lengthen the interval by one more
+SPACING_MAX = 3.0
 
 
 class Barrier(Protocol):
@@ -70,9 +72,9 @@ class GroupCommitter:
     journal      of a booted ledger; its store and book belong to this committer from now on
     barrier      the switch
     loop         its event loop; everything but the write itself runs on that thread
-    interval_ms  from the start of one commit to the start of the next, at least. A commit costs
-                 about 0.25 ms of a core whatever is in it: the floor bounds what that takes from
-                 the packets, and the wear of the disk
+    interval_ms  from the start of one commit to the start of the next, at least; up to three times
+                 that after a large group. A commit costs about 0.25 ms of a core whatever is in
+                 it: the floor bounds what that takes from the packets, and the wear of the disk
     busy_ms      a commit that takes longer is reported to on_busy
     fence_ms     a commit that takes longer is treated as failed
     on_busy      called with True when a commit is slow, with False when it returned
@@ -141,7 +143,9 @@ class GroupCommitter:
             return
         if self.fenced is not None or self._stopping:
             return
-        wait_s = self._sealed_at + self._interval_s - time.monotonic()
+        # Few packets: latency counts, and commits may follow closely. Many: they pay for each one.
+        spacing = min(1 + self._packets / LARGE_GROUP, SPACING_MAX)
+        wait_s = self._sealed_at + self._interval_s * spacing - time.monotonic()
         if wait_s <= 0:
             self._seal(KIND_GROUP)
         elif self._timer is None:
