@@ -15,6 +15,7 @@ typedef struct size_class {
 } size_class;
 
 struct ilp_pool {
+    size_class tiny;
     size_class small;
     size_class large;
     uint32_t in_use;
@@ -31,6 +32,8 @@ static int size_class_open(size_class *class, uint32_t capacity, uint32_t count)
     void *memory =
         mmap(NULL, (size_t)class->stride * count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) return -1;
+    /* One TLB entry for a thousand buffers instead of two; the kernel may decline. */
+    madvise(memory, (size_t)class->stride * count, MADV_HUGEPAGE);
     class->memory = memory;
     return 0;
 }
@@ -61,7 +64,8 @@ static ilp_buffer *size_class_get(size_class *class) {
 ilp_pool *ilp_pool_new(uint32_t small_count, uint32_t large_count) {
     ilp_pool *pool = calloc(1, sizeof *pool);
     if (!pool) return NULL;
-    if (size_class_open(&pool->small, ILP_BUFFER_SMALL, small_count) ||
+    if (size_class_open(&pool->tiny, ILP_BUFFER_TINY, small_count) ||
+        size_class_open(&pool->small, ILP_BUFFER_SMALL, small_count) ||
         size_class_open(&pool->large, ILP_BUFFER_LARGE, large_count)) {
         ilp_pool_free(pool);
         return NULL;
@@ -70,6 +74,7 @@ ilp_pool *ilp_pool_new(uint32_t small_count, uint32_t large_count) {
 }
 
 void ilp_pool_free(ilp_pool *pool) {
+    size_class_close(&pool->tiny);
     size_class_close(&pool->small);
     size_class_close(&pool->large);
     free(pool);
@@ -77,7 +82,8 @@ void ilp_pool_free(ilp_pool *pool) {
 
 ilp_buffer *ilp_pool_get(ilp_pool *pool, uint32_t size) {
     ilp_buffer *buffer = NULL;
-    if (size <= ILP_BUFFER_SMALL) buffer = size_class_get(&pool->small);
+    if (size <= ILP_BUFFER_TINY) buffer = size_class_get(&pool->tiny);
+    if (!buffer && size <= ILP_BUFFER_SMALL) buffer = size_class_get(&pool->small);
     if (!buffer && size <= ILP_BUFFER_LARGE) buffer = size_class_get(&pool->large);
     if (buffer) pool->in_use++;
     return buffer;
@@ -87,7 +93,9 @@ void ilp_pool_put(ilp_pool *pool, ilp_buffer *buffer) {
     if (!buffer) return;
     assert(buffer->in_use);
     buffer->in_use = 0;
-    size_class *class = buffer->cap == ILP_BUFFER_SMALL ? &pool->small : &pool->large;
+    size_class *class = buffer->cap == ILP_BUFFER_TINY    ? &pool->tiny
+                        : buffer->cap == ILP_BUFFER_SMALL ? &pool->small
+                                                          : &pool->large;
     buffer->next = class->free;
     class->free = buffer;
     pool->in_use--;

@@ -9,7 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ILP_BUFFER_SMALL 2048u  /* holds what fits a datagram; the usual packet */
+#define ILP_BUFFER_TINY 512u    /* holds the usual packet: four times as many stay in the CPU's caches */
+#define ILP_BUFFER_SMALL 2048u  /* holds what fits a datagram */
 #define ILP_BUFFER_LARGE 42240u /* holds the largest legal packet: a Reject of 41 997 bytes (IL-RFC 27) */
 
 typedef struct ilp_buffer {
@@ -27,7 +28,7 @@ typedef struct ilp_pool ilp_pool;
 extern "C" {
 #endif
 
-/* Reserve address space for the buffers; pages are touched on first use. Returns NULL when the mapping fails. */
+/* Reserve address space for the buffers, as many tiny as small ones; pages are touched on first use. NULL when the mapping fails. */
 ilp_pool *ilp_pool_new(uint32_t small_count, uint32_t large_count);
 void ilp_pool_free(ilp_pool *pool);
 

@@ -115,7 +115,7 @@ class Scenario:
 
 def _pairs() -> list[Scenario]:
     kinds: list[tuple[str, Transport, Transport, int]] = [
-        ("udp-udp", "udp", "udp", 8192),
+        ("udp-udp", "udp", "udp", 2048),
         ("http2-http2", "http", "http", 1000),
         ("http2tls-http2tls", "https", "https", 1000),
         ("http2-udp", "http", "udp", 1000),
@@ -133,7 +133,7 @@ def _pairs() -> list[Scenario]:
 
 def _wide() -> list[Scenario]:
     def udp(name: str, **more: int | str) -> Scenario:
-        return Scenario(name, "udp", "udp", "connector", 8192, **more)  # type: ignore[arg-type]
+        return Scenario(name, "udp", "udp", "connector", 2048, **more)  # type: ignore[arg-type]
 
     return [
         udp("routes-10", routes=10),

@@ -40,6 +40,7 @@ cdef extern from "ilp_status.h" nogil:
 
 cdef extern from "ilp_pool.h" nogil:
     enum:
+        ILP_BUFFER_TINY
         ILP_BUFFER_SMALL
         ILP_BUFFER_LARGE
     ctypedef struct ilp_buffer:

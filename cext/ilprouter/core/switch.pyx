@@ -139,14 +139,17 @@ cdef void send_reject(
     switch_state *s, ilp_link *link, uint64_t token, ilp_buffer *buffer, int status, uint64_t received, uint64_t maximum
 ) noexcept nogil:
     """Answer with a Reject of our own. Takes `buffer` (the packet that is refused) if there is one, else gets one."""
-    cdef size_t size
+    cdef size_t size = 0
     s.rejects[status] += 1
-    if buffer == NULL:
+    if buffer != NULL:
+        size = ilp_reject_make(buffer.data, buffer.cap, status, s.address, received, maximum)
+    if size == 0:  # no buffer, or one too small for our address
+        ilp_pool_put(s.pool, buffer)
         buffer = ilp_pool_get(s.pool, ILP_BUFFER_SMALL)
         if buffer == NULL:
             s.answers_lost += 1
             return
-    size = ilp_reject_make(buffer.data, buffer.cap, status, s.address, received, maximum)
+        size = ilp_reject_make(buffer.data, buffer.cap, status, s.address, received, maximum)
     buffer.offset = 0
     buffer.len = <uint32_t>size
     link.rejects_out += 1
