@@ -22,7 +22,7 @@ __all__ = ["BUCKETS_MS", "Barrier", "CommitStats", "GroupCommitter"]
 
 BUCKETS_MS = (0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 5000)
 LARGE_GROUP = 500  # packets in a group that lengthen the interval by one more
-SPACING_MAX = 3.0
+SPACING_MAX = 2.0
 
 
 class Barrier(Protocol):
@@ -72,7 +72,7 @@ class GroupCommitter:
     journal      of a booted ledger; its store and book belong to this committer from now on
     barrier      the switch
     loop         its event loop; everything but the write itself runs on that thread
-    interval_ms  from the start of one commit to the start of the next, at least; up to three times
+    interval_ms  from the start of one commit to the start of the next, at least; up to twice
                  that after a large group. A commit costs about 0.25 ms of a core whatever is in
                  it: the floor bounds what that takes from the packets, and the wear of the disk
     busy_ms      a commit that takes longer is reported to on_busy

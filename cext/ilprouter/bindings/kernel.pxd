@@ -103,6 +103,7 @@ cdef extern from "ilp_context.h" nogil:
         uint64_t *scratch_in
         uint64_t *scratch_out
     uint64_t ilp_context_handle(const ilp_context *ctx)
+    void ilp_context_prefetch(const ilp_context *ctx)
     void ilp_context_floor_base(ilp_context *ctx)
 
 

@@ -50,6 +50,7 @@ from ilprouter.bindings.kernel cimport (
     ilp_address_scheme,
     ilp_context_floor_base,
     ilp_context_handle,
+    ilp_context_prefetch,
     ilp_fulfill_encode,
     ilp_fulfill_parse,
     ilp_fulfill_view,
@@ -484,6 +485,9 @@ cdef void release(switch_state *s) noexcept nogil:
     cdef int64_t now_ns = s.round.now_ns
     cdef ilp_context *ctx = pop(s, &s.sealed)
     while ctx != NULL:
+        # A group is larger than the caches: fetch the next packet's slot while this one is handled.
+        if s.sealed.count:
+            ilp_context_prefetch(ilp_pending_at(s.pending, s.sealed.first))
         if ctx.state == ILP_STATE_PARKED:
             if now_ns >= ctx.expires_outgoing_ns:
                 refuse(s, ctx, ILP_TRANSFER_TIMED_OUT)
