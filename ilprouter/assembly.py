@@ -48,7 +48,9 @@ class Assembly:
         """
         part: Any = load(MIDDLEWARE, stage.name, side)
         if stage.name == "balance" and self.ledger is not None:
-            return part(self.ledger.book, self.ledger.account(peer.name).number)
-        if stage.name == "exchange":
-            return part(self.rates.live(peer.asset.code, peer.asset.scale))
-        return as_stage(part(**stage.options))
+            built = part(self.ledger.book, self.ledger.account(peer.name).number)
+        elif stage.name == "exchange":
+            built = part(self.rates.live(peer.asset.code, peer.asset.scale))
+        else:
+            built = part(**stage.options)
+        return as_stage(built)

@@ -219,8 +219,6 @@ class View:
     def metrics(self) -> Metrics:
         """Everything a scrape needs, read at one moment."""
         router = self.router
-        counters = router.switch.counters()
-        rejects = counters.pop("rejects")
         endpoints = {
             name: endpoint.counters() for name, endpoint in router.transports.endpoints.items()
         }
@@ -230,9 +228,9 @@ class View:
             accounts=self.accounts(),
             rejects=tuple(
                 RejectCount(code=REJECT_CODES[name], reason=name, count=count)
-                for name, count in rejects.items()
+                for name, count in router.switch.rejects().items()
             ),
-            switch=counters,
+            switch=router.switch.counters(),
             endpoints=endpoints,
             buffers_max=router.config.limits.buffers_small + router.config.limits.buffers_large,
             commits=commit_times(router.committer.stats) if router.committer else None,

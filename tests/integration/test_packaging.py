@@ -109,9 +109,7 @@ def test_wheel_has_every_module_and_its_types(wheel_names: set[str]) -> None:
 
 def test_wheel_has_no_sources_of_compiled_code(wheel_names: set[str]) -> None:
     unwanted = {name for name in wheel_names if name.endswith((".c", ".h", ".pyx", ".a"))}
-    strangers = {
-        name for name in wheel_names if not name.startswith(("ilprouter/", "ilprouter-"))
-    }
+    strangers = {name for name in wheel_names if not name.startswith(("ilprouter/", "ilprouter-"))}
     assert (unwanted, strangers) == (set(), set())
 
 

@@ -687,15 +687,18 @@ cdef class Switch(Receiver):
         """Packets behind the commit barrier, open and sealed."""
         return self.state.open.count + self.state.sealed.count
 
-    def counters(self):
-        """Counters since start; `rejects` maps the stable name of each status that occurred to its count."""
+    def rejects(self):
+        """Rejects we made since start: stable name of each status that occurred -> count."""
         cdef int status
-        rejects = {}
+        counts = {}
         for status in range(ILP_REJECT_FIRST, ILP_REJECT_END):
             if self.state.rejects[status]:
-                rejects[ilp_reject_lookup(status).name.decode()] = self.state.rejects[status]
+                counts[ilp_reject_lookup(status).name.decode()] = self.state.rejects[status]
+        return counts
+
+    def counters(self):
+        """Everything else that the switch counts since start, by name."""
         return {
-            "rejects": rejects,
             "answers_unknown": self.state.answers_unknown,
             "answers_lost": self.state.answers_lost,
             "fulfills_late": self.state.fulfills_late,

@@ -44,7 +44,7 @@ class Node:
 
     @property
     def rejects(self):
-        return self.switch.counters()["rejects"]
+        return self.switch.rejects()
 
 
 @pytest.fixture
