@@ -55,10 +55,9 @@ from ilprouter.bindings.nghttp2 cimport (
     nghttp2_submit_settings,
 )
 from ilprouter.endpoints.h2_session cimport doom, read_outgoing, session_guard, session_options, session_settings
-from ilprouter.endpoints.http_core cimport (
+from ilprouter.endpoints.http_core cimport http_conn, http_stream
+from ilprouter.endpoints.http_stream cimport (
     count_refusal,
-    http_conn,
-    http_stream,
     list_append,
     request_abandon,
     request_deliver,

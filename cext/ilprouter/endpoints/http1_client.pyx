@@ -16,7 +16,7 @@ from ilprouter.bindings.kernel cimport (
     ilp_pool_put,
     ilp_round_flush_later,
 )
-from ilprouter.endpoints.http_core cimport HttpConnection, HttpCore, http_stream, list_append, stream_receive
+from ilprouter.endpoints.http_core cimport HttpConnection, HttpCore, http_stream
 from ilprouter.endpoints.http_link cimport (
     HttpLink,
     call_answer,
@@ -26,6 +26,7 @@ from ilprouter.endpoints.http_link cimport (
     link_detach,
     link_refresh,
 )
+from ilprouter.endpoints.http_stream cimport list_append, stream_receive
 
 from ilprouter.endpoints.http_client import keep_alive
 

@@ -16,11 +16,9 @@ from ilprouter.bindings.http_kernel cimport (
     ilp_http_head_path,
 )
 from ilprouter.bindings.kernel cimport ilp_round_flush_later
-from ilprouter.endpoints.http_core cimport (
-    HttpConnection,
+from ilprouter.endpoints.http_core cimport HttpConnection, http_conn, http_stream
+from ilprouter.endpoints.http_stream cimport (
     count_refusal,
-    http_conn,
-    http_stream,
     list_append,
     request_deliver,
     request_open,

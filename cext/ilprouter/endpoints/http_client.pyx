@@ -59,15 +59,7 @@ from ilprouter.endpoints.h2_session cimport (
     session_pump,
     session_settings,
 )
-from ilprouter.endpoints.http_core cimport (
-    HttpConnection,
-    HttpCore,
-    http_conn,
-    http_stream,
-    list_append,
-    stream_length,
-    stream_receive,
-)
+from ilprouter.endpoints.http_core cimport HttpConnection, HttpCore, http_conn, http_stream
 from ilprouter.endpoints.http_link cimport (
     HttpLink,
     call_answer,
@@ -77,6 +69,7 @@ from ilprouter.endpoints.http_link cimport (
     link_detach,
     link_refresh,
 )
+from ilprouter.endpoints.http_stream cimport list_append, stream_length, stream_receive
 
 cdef enum:
     CONTROL_EARNED = 8

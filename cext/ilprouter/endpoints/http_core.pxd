@@ -134,21 +134,6 @@ cdef struct http_core:
     uint8_t *input            # one read at a time arrives here
 
 
-cdef void list_append(http_list *into, http_stream *stream, int64_t now_ns) noexcept nogil
-cdef void list_remove(http_stream *stream) noexcept nogil
-cdef void stream_free(http_core *core, http_stream *stream) noexcept nogil
-cdef int stream_receive(http_core *core, http_stream *stream, const uint8_t *data, size_t length, uint32_t maximum) noexcept nogil
-cdef void stream_length(http_stream *stream, uint32_t length) noexcept nogil
-cdef void count_refusal(http_core *core, int status) noexcept nogil
-
-# The serving side, whatever the version of HTTP.
-cdef http_stream *request_slot(http_conn *conn, int32_t stream_id) noexcept nogil
-cdef http_stream *request_open(http_conn *conn, int32_t stream_id) noexcept nogil
-cdef int request_deliver(http_conn *conn, http_stream *stream) noexcept nogil
-cdef void request_abandon(http_conn *conn, http_stream *stream) noexcept nogil
-cdef void reply(ilp_link *link, uint64_t token, ilp_buffer *answer) noexcept nogil
-
-
 cdef class HttpCore:
     cdef http_core c
     cdef readonly Round round

@@ -20,14 +20,8 @@ from ilprouter.bindings.kernel cimport (
     ilp_round_flush_later,
 )
 from ilprouter.bindings.nghttp2 cimport NGHTTP2_NV_FLAG_NO_COPY_NAME, NGHTTP2_NV_FLAG_NO_COPY_VALUE
-from ilprouter.endpoints.http_core cimport (
-    CONNECTIONS_PER_LINK,
-    http_core,
-    list_append,
-    list_remove,
-    reply,
-    stream_free,
-)
+from ilprouter.endpoints.http_core cimport CONNECTIONS_PER_LINK, http_core
+from ilprouter.endpoints.http_stream cimport list_append, list_remove, reply, stream_free
 
 PACKET_MAX = 40_000  # what the strictest common server reads (interledger-rs); every legal Prepare fits
 

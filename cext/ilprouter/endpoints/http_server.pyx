@@ -18,7 +18,8 @@ from ilprouter.bindings.nghttp2 cimport (
 from ilprouter.endpoints.h2_server cimport server_answer_ready, server_session
 from ilprouter.endpoints.h2_session cimport session_feed, session_pump
 from ilprouter.endpoints.http1_server cimport Http1Server
-from ilprouter.endpoints.http_core cimport HttpConnection, http_conn, http_list, request_abandon
+from ilprouter.endpoints.http_core cimport HttpConnection, http_conn, http_list
+from ilprouter.endpoints.http_stream cimport request_abandon
 
 cdef enum:
     OPENING_BYTES = 3          # "PRI" begins no method that a peer could use here
