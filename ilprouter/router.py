@@ -64,6 +64,7 @@ class Router:
         self.store: Store | None = None
         self.ledger: Ledger | None = None
         self.committer: GroupCommitter | None = None
+        self.rates: RateBook | None = None
         self.routes: tuple[StaticRoute, ...] = build_routes(config, config.node.address)
         self.ticking: asyncio.TimerHandle | None = None
         self.admin = AdminServer(View(self), config.admin)
@@ -75,7 +76,8 @@ class Router:
         """
         self.open_ledger()
         self.open_local()
-        assembly = Assembly(self.config, self.ledger, self.build_rates())
+        self.rates = self.build_rates()
+        assembly = Assembly(self.config, self.ledger, self.rates)
         for peer in self.config.peers:
             link = self.transports.add_link(peer)
             self.links[peer.name] = link

@@ -65,6 +65,7 @@ struct ilp_link {
     /* Counters, written by the receiver (packets) and the endpoint (bytes); read by the metrics at scrape. */
     uint64_t prepares_in, prepares_out, fulfills_in, fulfills_out, rejects_in, rejects_out;
     uint64_t bytes_in, bytes_out;
+    uint64_t fulfills_wrong; /* of fulfills_in: in time, but not the preimage of the condition (F05) */
 };
 
 /* May a Prepare of `len` bytes go out now? ILP_OK, ILP_PEER_UNREACHABLE, ILP_PEER_BUSY or ILP_PACKET_TOO_LARGE. */

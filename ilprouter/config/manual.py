@@ -63,7 +63,7 @@ a peer whose tables give it nothing to do. The order of `connector`:
 | side | stages |
 |---|---|
 | incoming | rate-limit, max-amount, throughput, in-flight, balance, exchange |
-| outgoing | exchange, balance, throughput, expiry |
+| outgoing | expiry, exchange, balance, throughput |
 
 A stage on a side where it may not stand, a stage named twice, or a missing `exchange` where a peer
 needs one is an error.

@@ -14,14 +14,15 @@ from ilprouter.config.types import Config, Peer
 Side = Literal["incoming", "outgoing"]
 
 # Cheap refusals first, then what must be undone; the amount is in base units only between the two
-# exchanges.
+# exchanges. Expiry before balance: a packet that comes too late must not make the books reserve
+# for it.
 CONNECTOR: dict[Side, tuple[str, ...]] = {
     "incoming": ("rate-limit", "max-amount", "throughput", "in-flight", "balance", "exchange"),
-    "outgoing": ("exchange", "balance", "throughput", "expiry"),
+    "outgoing": ("expiry", "exchange", "balance", "throughput"),
 }
 RELAY: dict[Side, tuple[str, ...]] = {
     "incoming": ("rate-limit", "max-amount", "throughput", "in-flight"),
-    "outgoing": ("throughput", "expiry"),
+    "outgoing": ("expiry", "throughput"),
 }
 CORE: dict[Side, tuple[str, ...]] = {"incoming": (), "outgoing": ()}
 DEFAULTS = {"connector": CONNECTOR, "relay": RELAY, "core": CORE}

@@ -192,6 +192,7 @@ class LinkPeer(asyncio.DatagramProtocol):
         self.network = network or Network()
         self.incoming = incoming or Network()
         self.payload_size = payload_size
+        self.port = 0  # what to bind; 0: the kernel chooses
         self.finish = True
         self.counts: Counter[str] = Counter()
         self.log: list[Frame] = []  # every frame that was used, in order
@@ -202,11 +203,11 @@ class LinkPeer(asyncio.DatagramProtocol):
 
     # --- life
 
-    async def start(self, port: int = 0) -> None:
+    async def start(self) -> None:
         """Bind to loopback and greet."""
         loop = asyncio.get_running_loop()
         bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        bound.bind(("127.0.0.1", port))
+        bound.bind(("127.0.0.1", self.port))
         self.transport, _ = await loop.create_datagram_endpoint(lambda: self, sock=bound)
         self._on_timer()
 
@@ -280,15 +281,17 @@ class LinkPeer(asyncio.DatagramProtocol):
         """Send a Prepare; the future gets the answer."""
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.open[self.next_id] = Open(packet, future)
+        self._send_requests(self.next_id)
         self.next_id += 1
-        self._send_requests()
         return future
 
-    def _send_requests(self) -> None:
+    def _send_requests(self, *numbers: int) -> None:
+        """Send what is due of these requests, or of all that are open."""
         if not self.peer:
             return
         now = time.monotonic()
-        for number, request in self.open.items():
+        for number in numbers or self.open:
+            request = self.open[number]
             if request.sent_to not in (0, self.peer) or request.future.done():
                 continue
             if request.sent_to and now - request.sent_at < request.timeout:
@@ -367,10 +370,10 @@ class LinkPeer(asyncio.DatagramProtocol):
             self._forget_peer()
             self.peer = sender
             self.counts["sessions"] += 1
+            self._send_requests()
         for frame in frames:
             self.log.append(frame)
             self._use(frame)
-        self._send_requests()
 
     def _use(self, frame: Frame) -> None:
         if frame.type == REQ:

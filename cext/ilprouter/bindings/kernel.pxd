@@ -154,6 +154,7 @@ cdef extern from "ilp_link.h" nogil:
         uint64_t fulfills_out
         uint64_t rejects_in
         uint64_t rejects_out
+        uint64_t fulfills_wrong
         uint64_t bytes_in
         uint64_t bytes_out
     int ilp_link_ready(const ilp_link *link, uint32_t len)

@@ -119,6 +119,7 @@ cdef class Link:
             "rejects_out": self.c.rejects_out,
             "bytes_in": self.c.bytes_in,
             "bytes_out": self.c.bytes_out,
+            "fulfills_wrong": self.c.fulfills_wrong,
         }
 
 

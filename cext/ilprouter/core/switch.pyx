@@ -382,6 +382,7 @@ cdef void on_fulfill(switch_state *s, ilp_context *ctx, ilp_buffer *answer, int6
     ilp_sha256_32(view.fulfillment_view, digest)
     if memcmp(digest, ctx.condition, 32) != 0:
         ilp_pool_put(s.pool, answer)
+        ctx.outgoing.fulfills_wrong += 1
         end_refused(s, ctx, ILP_WRONG_CONDITION)
         return
     if not view.canonical:

@@ -35,10 +35,10 @@ def test_a_peer_with_every_limit_has_every_stage_in_order():
         Stage("exchange", {}),
     )
     assert stages(config, peer, "outgoing") == (
+        Stage("expiry", {"min_window_ms": 12, "max_hold_ms": 1300}),
         Stage("exchange", {}),
         Stage("balance", {}),
         Stage("throughput", {"amount_per_second": 11}),
-        Stage("expiry", {"min_window_ms": 12, "max_hold_ms": 1300}),
     )
 
 
@@ -64,7 +64,7 @@ def test_a_limit_that_is_not_set_has_no_stage_and_no_books_no_balance():
 def test_the_configured_order_replaces_the_profile_s():
     config, peer = alice('[pipeline]\nincoming = ["exchange", "max-amount"]\n' + EXAMPLE)
     assert [stage.name for stage in stages(config, peer, "incoming")] == ["exchange", "max-amount"]
-    assert stages(config, peer, "outgoing")[0].name == "exchange"
+    assert stages(config, peer, "outgoing")[0].name == "expiry"
 
 
 @pytest.mark.parametrize("table", [CONNECTOR, RELAY])

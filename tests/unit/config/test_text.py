@@ -76,7 +76,7 @@ def test_each_peer_is_shown_with_its_pipeline():
     assert (
         "# incoming: rate-limit(packets_per_second=10000) > max-amount(amount_max=1000000) > "
         "in-flight(packets_max=4096) > balance(credit_limit=100000000) > exchange\n"
-        "# outgoing: exchange > balance > expiry(min_window_ms=1000, max_hold_ms=30000)\n"
+        "# outgoing: expiry(min_window_ms=1000, max_hold_ms=30000) > exchange > balance\n"
         'name = "alice"\n'
     ) in effective(parse(EXAMPLE))
     assert pipelines(parse(MINIMAL)) == []
