@@ -220,8 +220,9 @@ class World:
 
     def counter(self, name: str) -> int:
         """One of the switch's counters, or of its Rejects by reason."""
-        counters = self.router.switch.counters()
-        return int(counters[name] if name in counters else counters["rejects"].get(name, 0))
+        switch = self.router.switch
+        counters = switch.counters()
+        return counters[name] if name in counters else switch.rejects().get(name, 0)
 
     def assert_at_rest(self) -> None:
         """Nothing is left of any packet."""
