@@ -11,21 +11,25 @@ from collections.abc import Callable
 
 from ilprouter import clock
 from ilprouter.admin.server import AdminServer
+from ilprouter.admin.settlement import SettlementRoutes
 from ilprouter.admin.views import State
 from ilprouter.assembly import Assembly
 from ilprouter.config import Config
 from ilprouter.controllers.local import LocalController
+from ilprouter.controllers.settle import SettleController
 from ilprouter.core.endpoint import Link, Pool, Round
 from ilprouter.core.reject import Status
 from ilprouter.core.routes import RouteTable
 from ilprouter.core.switch import Switch
-from ilprouter.endpoints.loopback import LoopbackEndpoint
+from ilprouter.endpoints.loopback import LoopbackEndpoint, LoopbackLink
 from ilprouter.errors import StoreError
 from ilprouter.ledger.accounts import Ledger
 from ilprouter.ledger.groups import GroupCommitter
 from ilprouter.rates.base import RateTable, parse_price
 from ilprouter.rates.book import RateBook
 from ilprouter.routing.table import StaticRoute, build_routes
+from ilprouter.settlement.messages import DESTINATION, ask
+from ilprouter.settlement.service import Settlements
 from ilprouter.stores.base import Store
 from ilprouter.stores.lmdb import LmdbStore
 from ilprouter.stores.memory import MemoryStore
@@ -65,6 +69,8 @@ class Router:
         self.ledger: Ledger | None = None
         self.committer: GroupCommitter | None = None
         self.rates: RateBook | None = None
+        self.peer_names: dict[int, str] = {}
+        self.settlements: Settlements | None = None
         self.routes: tuple[StaticRoute, ...] = build_routes(config, config.node.address)
         self.ticking: asyncio.TimerHandle | None = None
         self.admin = AdminServer(View(self), config.admin)
@@ -81,12 +87,16 @@ class Router:
         for peer in self.config.peers:
             link = self.transports.add_link(peer)
             self.links[peer.name] = link
-            self.switch.add_link(link, *assembly.pipelines(peer))
+            number = self.switch.add_link(link, *assembly.pipelines(peer))
+            self.peer_names[number] = peer.name
+        self.open_settlement()
         self.publish_routes()
         self.round.after = self.after_round
         await self.admin.start()
         await self.transports.open()
         await self.transports.listen()
+        if self.settlements is not None:
+            self.settlements.start()
         self.state, self.reasons = "ready", ()
 
     def open_ledger(self) -> None:
@@ -147,11 +157,35 @@ class Router:
 
     def open_local(self) -> None:
         """The links to ourselves: one answers for our own address, one asks (ping)."""
-        loopback = LoopbackEndpoint(self.round, self.pool)
-        self.responder = loopback.add_link("local", LocalController(self.switch.address))
-        self.pinger = loopback.add_link("ping")
-        self.switch.add_link(self.responder)
+        self.loopback = LoopbackEndpoint(self.round, self.pool)
+        self.local = LocalController(self.switch.address, self.peer_names.get)
+        self.responder = self.loopback.add_link("local", self.local, origin=True)
+        self.pinger = self.loopback.add_link("ping")
+        self.switch.set_local_link(self.switch.add_link(self.responder))
         self.switch.add_link(self.pinger)
+
+    def open_settlement(self) -> None:
+        """Settlement for the peers that have an engine, each with a link of its own for messages:
+        what such a link sends to peer.settle goes to that peer and to nobody else.
+        """
+        ledger, committer = self.ledger, self.committer
+        if ledger is None or committer is None:
+            return
+        askers: dict[str, LoopbackLink] = {}
+        for peer in self.config.peers:
+            if peer.settlement is not None:
+                askers[peer.name] = asker = self.loopback.add_link(f"messages to {peer.name}")
+                number = self.switch.add_link(asker)
+                self.switch.set_neighbour(number, self.links[peer.name].number)
+
+        async def send(account: str, data: bytes, timeout_s: float) -> bytes:
+            return await ask(askers[account], data, timeout_s)
+
+        self.settlements = settlements = Settlements(self.config, ledger, committer, send)
+        self.local.controllers[DESTINATION] = SettleController(
+            self.switch.address, settlements.message_in
+        )
+        self.admin.add(SettlementRoutes(settlements))
 
     def publish_routes(self) -> None:
         """The table the packets see: the configuration's routes, and our own address to the local
@@ -197,6 +231,8 @@ class Router:
         """Release every socket and the store. Safe after a failed or a missing open()."""
         self.state, self.reasons = "stopped", ("stopped",)
         await self.admin.stop()
+        if self.settlements is not None:
+            await self.settlements.close()
         await self.transports.close()
         if self.ticking is not None:
             self.ticking.cancel()

@@ -38,7 +38,7 @@ typedef struct ilp_context {
     const void *pipeline_in;  /* the ilp_pipeline each side was walked through: replaced ones live until the packet ends */
     const void *pipeline_out; /* NULL until routed */
     uint32_t amount_offset;   /* where the Prepare's amount starts in packet */
-    uint32_t padding;
+    uint32_t bilateral;       /* destination peer.*: between two neighbours, never forwarded */
 
     struct ilp_link *incoming;
     struct ilp_link *outgoing; /* NULL until routed */

@@ -50,6 +50,9 @@ typedef struct ilp_receiver {
     /* The next hop said in the transport's own words that it will not answer `handle` (HTTP status, refused stream):
      * `status` is the Reject to make. Never called when the outcome is in doubt (lost connection): then the timer decides. */
     void (*on_failure)(struct ilp_receiver *self, ilp_link *link, uint64_t handle, uint64_t token, int status, int64_t now_ns);
+    /* Number of the link that the request `handle` came in on, for a local link whose answer depends on who asks;
+     * UINT32_MAX when the request is over. May be NULL itself: the receiver does not tell. */
+    uint32_t (*origin)(struct ilp_receiver *self, uint64_t handle);
 } ilp_receiver;
 
 struct ilp_link {

@@ -31,7 +31,8 @@ int ledger_book_open(ledger_book *book, uint32_t accounts_max, uint32_t assets_m
     book->houses = calloc(assets_max, sizeof *book->houses);
     book->house_list = calloc(assets_max, sizeof *book->house_list);
     book->unfolded = calloc(book->blocks_max ? book->blocks_max : 1u, 1);
-    if (!book->houses || !book->house_list || !book->unfolded) {
+    book->due = calloc(accounts_max ? accounts_max : 1u, sizeof *book->due);
+    if (!book->houses || !book->house_list || !book->unfolded || !book->due) {
         ledger_book_close(book);
         return -1;
     }
@@ -43,6 +44,7 @@ void ledger_book_close(ledger_book *book) {
     free(book->houses);
     free(book->house_list);
     free(book->unfolded);
+    free(book->due);
     free(book->record);
     free(book->rows);
     free(book->row_blocks);
@@ -130,6 +132,28 @@ void ledger_seal(ledger_book *book) {
     book->block->open ^= 1u;
 }
 
+/* An account is in the list at most once, so the list has room for all. */
+static void report_if_due(ledger_book *book, ledger_slot *slot, uint32_t number) {
+    if (slot->watch != LEDGER_WATCH_ON || ledger_we_owe(slot) < slot->watch_line) return;
+    slot->watch = LEDGER_WATCH_DUE;
+    book->due[book->due_count++] = number;
+}
+
+void ledger_watch(ledger_book *book, uint32_t number, bool on, int64_t line) {
+    ledger_slot *slot = ledger_slot_at(book->block, number);
+    if (slot->watch == LEDGER_WATCH_DUE) return;
+    slot->watch = on ? LEDGER_WATCH_ON : LEDGER_WATCH_OFF;
+    slot->watch_line = line;
+    report_if_due(book, slot, number);
+}
+
+bool ledger_take_due(ledger_book *book, uint32_t *number) {
+    if (book->due_count == 0) return false;
+    *number = book->due[--book->due_count];
+    ledger_slot_at(book->block, *number)->watch = LEDGER_WATCH_OFF;
+    return true;
+}
+
 static void release_slot(ledger_slot *slot, uint32_t group) {
     ledger_counters *counters = &slot->counters;
     uint64_t voided = slot->voided[group], settled_in = slot->settled_in[group], settled_out = slot->settled_out[group];
@@ -159,7 +183,11 @@ void ledger_release(ledger_book *book) {
     ledger_block *block = book->block;
     uint32_t group = book->sealed_group;
     const uint32_t *list = ledger_list(block, group);
-    for (uint32_t i = 0; i < block->touched[group]; i++) release_slot(ledger_slot_at(block, list[i]), group);
+    for (uint32_t i = 0; i < block->touched[group]; i++) {
+        ledger_slot *slot = ledger_slot_at(block, list[i]);
+        release_slot(slot, group);
+        report_if_due(book, slot, list[i]);
+    }
     block->touched[group] = 0;
     for (uint32_t i = 0; i < book->house_count; i++) {
         ledger_house *house = &book->houses[book->house_list[i]];

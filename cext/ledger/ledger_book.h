@@ -70,8 +70,16 @@ typedef struct ledger_slot {
     uint32_t flags;         /* durable */
     uint32_t flags_next[2]; /* new flags | LEDGER_FLAGS_CHANGED, 0: no change */
     uint64_t encoded;       /* sequence of the last group this account was encoded in: each enters it once */
-    uint64_t reserved[4];
+    int64_t watch_line;     /* once the durable we_owe reaches it, the account enters the list of due ones */
+    uint64_t watch;         /* LEDGER_WATCH_* */
+    uint64_t reserved[2];
 } ledger_slot;
+
+enum {
+    LEDGER_WATCH_OFF = 0,
+    LEDGER_WATCH_ON = 1,
+    LEDGER_WATCH_DUE = 2, /* in the list */
+};
 
 #define LEDGER_FLAGS_CHANGED 0x80000000u
 
@@ -217,6 +225,8 @@ typedef struct ledger_book {
     ledger_house *houses;
     uint32_t assets_max;
     uint32_t blocks_max;
+    uint32_t *due;         /* accounts whose watch line was reached, each once, until they are taken */
+    uint32_t due_count;
     uint32_t accounts_end; /* one past the highest account number in use */
     uint8_t *unfolded;     /* per row block: changed since its last fold */
     uint32_t unfolded_count;
@@ -281,6 +291,11 @@ int ledger_settle_out(ledger_block *block, ledger_slot *slot, uint32_t number, u
 /* Lower the lease to twice the current hold, but not below half of what it is; `all`: to the hold itself. Usable at
  * once, durable with the open group. 1 when something changed. */
 int ledger_shrink_lease(ledger_block *block, ledger_slot *slot, uint32_t number, bool all);
+/* Watch the account's durable we_owe: checked now, and then once for each group that touches the account, never per
+ * packet. One report for each call; `on` false ends the watch. A report that waits to be taken stays. */
+void ledger_watch(ledger_book *book, uint32_t number, bool on, int64_t line);
+/* Take one account off the list of due ones; false when it is empty. */
+bool ledger_take_due(ledger_book *book, uint32_t *number);
 /* A new account: no holds, no counters, existing once the open group is durable. */
 void ledger_account_open(ledger_book *book, uint32_t number, uint32_t asset);
 

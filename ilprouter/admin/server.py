@@ -15,7 +15,6 @@ import logging
 import os
 import socket
 import stat
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ import msgspec
 from aiohttp import web
 
 from ilprouter.admin.commands import COMMANDS, PING_TIMEOUT_MS_MAX, Call, Command, ProblemError
+from ilprouter.admin.extension import Extension, Handler
 from ilprouter.admin.guard import DEADLINE_S, Connections, Guard
 from ilprouter.admin.views import RouterView
 from ilprouter.config import Admin
@@ -31,7 +31,6 @@ from ilprouter.errors import AdminError, EndpointError
 
 BODY_BYTES_MAX = 64 * 1024
 OPEN_PATHS = ("/livez", "/readyz", "/healthz")  # a health check has no token
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = logging.getLogger(__name__)
 
 
@@ -50,6 +49,8 @@ class AdminServer:
         self._path = Path(admin.socket)
         self._inode: int | None = None
         self._servers: list[asyncio.Server] = []
+        self._extensions: list[Extension] = []
+        self._extra_s: dict[Any, float] = {}
         app = web.Application(middlewares=[self._frame], client_max_size=BODY_BYTES_MAX)
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
@@ -61,7 +62,15 @@ class AdminServer:
                 app.router.add_get(path, handler)
             else:
                 app.router.add_route(method, path, handler)
+        self._app = app
         self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=DEADLINE_S / 2)
+
+    def add(self, extension: Extension) -> None:
+        """Serve another part's routes too. Before `start`."""
+        self._extensions.append(extension)
+        for route in extension.routes():
+            self._app.router.add_route(route.method, route.path, route.handler)
+            self._extra_s[route.handler] = route.extra_s
 
     async def start(self) -> None:
         """Bind and listen.
@@ -113,7 +122,7 @@ class AdminServer:
         """Deadline, token and Host of every request; every error as RFC 9457."""
         guard = self.connections.of(request.protocol)
         if guard is not None:
-            guard.extend(DEADLINE_S)
+            guard.extend(DEADLINE_S + self._extra_s.get(request.match_info.handler, 0.0))
         try:
             if guard is None or not guard.local:
                 self._check_tcp(request)
@@ -135,13 +144,18 @@ class AdminServer:
         if not host_is_number(request.host):
             # A web page whose name was pointed at 127.0.0.1 shows that name here.
             raise ProblemError(421, "the Host of a request here is an IP address or localhost")
-        if self.admin.token is None or request.path in OPEN_PATHS:
+        if request.path in OPEN_PATHS:
             return
-        kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        expected = self.admin.token.reveal().encode()
-        if kind.lower() != "bearer" or not hmac.compare_digest(
-            token.strip().encode("utf-8", "surrogateescape"), expected
+        token = bearer(request)
+        expected = self.admin.token.reveal().encode() if self.admin.token is not None else None
+        if expected is not None and hmac.compare_digest(
+            token.encode("utf-8", "surrogateescape"), expected
         ):
+            return
+        opinions = [extension.allows(request, token) for extension in self._extensions]
+        if True in opinions:
+            return
+        if expected is not None or False in opinions:
             raise ProblemError(401, "a valid bearer token is needed")
 
     def _handler(self, method: str, command: Command) -> Handler:
@@ -174,6 +188,12 @@ class AdminServer:
         from ilprouter.metrics import CONTENT_TYPE, render
 
         return web.Response(body=render(self.view.metrics), headers={"Content-Type": CONTENT_TYPE})
+
+
+def bearer(request: web.Request) -> str:
+    """The bearer token of a request, "" without one."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
 
 
 def answer(body: Any, status: int = 200) -> web.Response:

@@ -221,27 +221,46 @@ def check_terms(config: Config, origins: Origins, key: str, peer: Peer) -> Breac
         yield origins.error(
             f"{key}.balance.model", "none", '"local" when limits of a balance are set'
         )
-    if balance.settle_threshold is not None:
-        if peer.settlement is None:
+    yield from check_settlement(origins, key, peer)
+
+
+def check_settlement(origins: Origins, key: str, peer: Peer) -> Breaches:
+    """Engines that can be dialled, and triggers that have something to order."""
+    balance, settlement = peer.balance, peer.settlement
+    for name in ("settle_threshold", "settle_every_s"):
+        if getattr(balance, name) is not None and settlement is None:
             yield origins.error(
-                f"{key}.balance.settle_threshold",
-                balance.settle_threshold,
+                f"{key}.balance.{name}",
+                getattr(balance, name),
                 "only together with the peer's settlement table",
             )
-        if balance.settle_to >= balance.settle_threshold:
+    if settlement is None:
+        return
+    scale = peer.asset.scale if settlement.scale is None else settlement.scale
+    unit = 10 ** max(0, peer.asset.scale - scale)
+    if balance.settle_threshold is not None:
+        if balance.settle_to > balance.settle_threshold - unit:
+            least = f"settle_threshold = {balance.settle_threshold}"
+            more = "" if unit == 1 else f" by one unit of the engine, {unit}, or more"
             yield origins.error(
-                f"{key}.balance.settle_to",
-                balance.settle_to,
-                f"less than settle_threshold = {balance.settle_threshold}",
+                f"{key}.balance.settle_to", balance.settle_to, f"less than {least}{more}"
             )
-    if peer.settlement is not None:
-        if balance.model == "none":
-            yield origins.error(
-                f"{key}.balance.model", "none", '"local" when a settlement engine is set'
-            )
-        if url_problem(peer.settlement.engine) is not None:
-            shown = "(hidden)" if "@" in peer.settlement.engine else peer.settlement.engine
-            yield origins.error(f"{key}.settlement.engine", shown, URL)
+    if balance.model == "none":
+        yield origins.error(
+            f"{key}.balance.model", "none", '"local" when a settlement engine is set'
+        )
+    seen: set[str] = set()
+    for number, url in enumerate((settlement.engine, *settlement.standby_engines)):
+        where = f"{key}.settlement." + ("engine" if number == 0 else "standby_engines")
+        if url_problem(url) is not None:
+            yield origins.error(where, "(hidden)" if "@" in url else url, URL)
+        elif url in seen:
+            yield origins.error(where, url, "each engine once")
+        seen.add(url)
+    if settlement.engines_share_state and not settlement.standby_engines:
+        yield origins.error(
+            f"{key}.settlement.engines_share_state", True, "only together with standby_engines"
+        )
 
 
 def check_money(config: Config, origins: Origins) -> Breaches:
@@ -385,6 +404,10 @@ def advice(config: Config) -> Iterator[str]:
         if isinstance(link, HttpLink) and link.url and link.url.startswith("http:"):
             if link.outgoing_token is not None and not url_is_loopback(link.url):
                 yield f"peer[{number}].link.url sends its token over {link.url} without TLS"
+        if peer.settlement is not None and peer.settlement.outgoing_token is not None:
+            for url in (peer.settlement.engine, *peer.settlement.standby_engines):
+                if url.startswith("http:") and not url_is_loopback(url):
+                    yield f"peer[{number}].settlement sends its token over {url} without TLS"
     for number, item in enumerate(config.listeners):
         parsed = split_socket_address(item.address)
         if (

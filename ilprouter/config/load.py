@@ -32,6 +32,7 @@ PATHS = {
     "admin": ("socket", "token_file"),
     "listen": ("cert", "key", "client_ca"),
     "link": ("incoming_tokens_file", "outgoing_token_file", "ca", "cert", "key"),
+    "settlement": ("token_file", "outgoing_token_file"),
 }
 
 Warn = Callable[[str], None]
@@ -151,6 +152,11 @@ def resolve(file: Path, raw: dict[str, Any], warn: Warn) -> None:
                 file, f"{key}.incoming_tokens_file", link["incoming_tokens_file"], warn
             )
             link["incoming_tokens"] = [*link.get("incoming_tokens", []), *tokens]
+        if (settlement := peer.get("settlement")) is not None:
+            absolute(file, settlement, PATHS["settlement"])
+            key = f"peer[{number}].settlement"
+            for name in ("token", "outgoing_token"):
+                inline(file, key, settlement, name, f"{name}_file", warn)
 
 
 def absolute(file: Path, table: dict[str, Any], keys: tuple[str, ...]) -> None:

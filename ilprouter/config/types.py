@@ -156,27 +156,51 @@ class Balance(Strict, frozen=True):
         Amount | None, about("How much we may owe the peer, packets in flight included (T04).")
     ] = None
     settle_threshold: Annotated[
-        PositiveAmount | None, about("We settle when we owe this much.")
+        Annotated[int, Meta(ge=-AMOUNT_MAX, le=AMOUNT_MAX)] | None,
+        about("We settle when we owe this much; 0 or less prepays from the start."),
     ] = None
     settle_to: Annotated[
         Annotated[int, Meta(ge=-AMOUNT_MAX, le=AMOUNT_MAX)],
         about("What we still owe after a settlement; < 0 prepays."),
     ] = 0
+    settle_every_s: Annotated[
+        Annotated[int, Meta(ge=1, le=31_536_000)] | None,
+        about("We also settle at each multiple of so many seconds since 1970, if we owe more."),
+    ] = None
+
+
+EngineUrl = Annotated[
+    str, Meta(max_length=2048, extra={"accepted": "an http:// or https:// URL without user name"})
+]
 
 
 class Settlement(Strict, frozen=True):
     """The peer's settlement engine (IL-RFC 38)."""
 
-    engine: Annotated[
-        Annotated[
-            str,
-            Meta(
-                max_length=2048, extra={"accepted": "an http:// or https:// URL without user name"}
-            ),
-        ],
-        about("Base URL of the engine."),
-    ]
-    scale: Annotated[Scale, about("Decimal places of the engine's unit.")]
+    engine: Annotated[EngineUrl, about("Base URL of the engine.")]
+    standby_engines: Annotated[
+        tuple[EngineUrl, ...],
+        about("Engines that take over, in this order, while the one before cannot be reached."),
+    ] = ()
+    engines_share_state: Annotated[
+        bool,
+        about("The engines know each other's keys, so an order in doubt may go to another one."),
+    ] = False
+    scale: Annotated[
+        Scale | None,
+        about("Decimal places of what the engine can pay; the peer's asset scale if left out."),
+    ] = None
+    token: Annotated[
+        Secret | None,
+        about("Bearer token the engine may show at admin.listen; it opens this account only."),
+    ] = None
+    token_file: Annotated[Text | None, about("File that holds the token instead.")] = None
+    outgoing_token: Annotated[Secret | None, about("Bearer token we show to the engine.")] = None
+    outgoing_token_file: Annotated[Text | None, about("File that holds the token instead.")] = None
+    credit_max_per_day: Annotated[
+        PositiveAmount | None,
+        about("Most the engine may credit in one day (UTC), units of the peer's asset (403)."),
+    ] = None
 
 
 class Peer(Strict, frozen=True):

@@ -97,6 +97,8 @@ class GroupCommitter:
         self.stats = CommitStats()
         self.fenced: Exception | None = None
         self.trace: list[tuple[int, int, int]] | None = None
+        # Called after a commit that left accounts in Book.take_due; it may change the open group.
+        self.on_due: Callable[[], None] | None = None
         self._book = journal.book
         self._barrier = barrier
         self._loop = loop
@@ -220,6 +222,8 @@ class GroupCommitter:
                 future.set_result(head.seq)
         self._sealed_waiters = []
         self._committing = False
+        if self._book.due and self.on_due is not None:
+            self.on_due()
         self.maybe_commit()
 
     def _on_failed(self, error: Exception) -> None:

@@ -58,6 +58,11 @@ class Journal:
         self._open.put(table, items)
         self._riders += 1
 
+    def drop(self, table: str, keys: Iterable[bytes]) -> None:
+        """Delete rows with the transaction of the open group; a row it also puts stays."""
+        self._open.deletes.setdefault(table, []).extend(keys)
+        self._riders += 1
+
     @property
     def pending(self) -> bool:
         """Is there anything to commit?"""

@@ -26,6 +26,7 @@ TABLES = (
     "idem",  # settlement notifications already applied
     "idem_used",  # the same by time of last use
     "outbox",  # settlements ordered
+    "settlement",  # account -> what its settlements left over, and what was credited today
     "packet",  # entries of single packets, for links that resume
 )
 
@@ -34,7 +35,7 @@ Item = tuple[bytes, bytes]
 
 @dataclass(slots=True)
 class Batch:
-    """One atomic change.
+    """One atomic change. Deletes come first: what a batch both deletes and puts is there after it.
 
     puts      table -> items; an existing key is overwritten
     appends   table -> items in ascending key order, all above every key of the table
@@ -75,6 +76,9 @@ class Store(Protocol):
 
     def read(self, table: str) -> Sequence[Item]:
         """Every item of a table, by ascending key."""
+
+    def first(self, table: str, count: int) -> Sequence[Item]:
+        """The first `count` items of a table, by ascending key."""
 
     def commit(self, batch: Batch) -> None:
         """Apply a batch; when this returns, it survives power loss. Raises StoreError: then whether

@@ -12,6 +12,7 @@ instead of being a quietly older balance.
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import secrets
 import struct
@@ -168,6 +169,11 @@ class LmdbStore:
         except lmdb.Error as error:
             raise StoreCorruptError(f"{self.path}: table {table}: {error}") from error
 
+    def first(self, table: str, count: int) -> Sequence[Item]:
+        """The first `count` items of a table, by ascending key."""
+        with self._environment().begin(db=self._tables[table]) as txn, txn.cursor() as cursor:
+            return list(itertools.islice(cursor, count))
+
     def commit(self, batch: Batch) -> None:
         """Apply a batch and flush it, data first, then the meta page. Raises StoreFullError,
         StoreError; see `Store.commit`.
@@ -179,6 +185,9 @@ class LmdbStore:
         self._writing = True
         try:
             with env.begin(write=True) as txn:
+                for table, keys in batch.deletes.items():
+                    for key in keys:
+                        txn.delete(key, db=self._tables[table])
                 for table, items in batch.puts.items():
                     with txn.cursor(self._tables[table]) as cursor:
                         cursor.putmulti(items)
@@ -186,9 +195,6 @@ class LmdbStore:
                     with txn.cursor(self._tables[table]) as cursor:
                         if cursor.putmulti(items, append=True) != (len(items), len(items)):
                             raise StoreError(f"{table}: an append must ascend")
-                for table, keys in batch.deletes.items():
-                    for key in keys:
-                        txn.delete(key, db=self._tables[table])
                 self._stamp(txn)
                 number = txn.id()
             self._mark.write(number)

@@ -5,6 +5,7 @@ Owns dictionaries. Must not know what is in them.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 
 from ilprouter.errors import StoreError
@@ -41,6 +42,10 @@ class MemoryStore:
         """Every item of a table, by ascending key."""
         return sorted(self._tables[table].items())
 
+    def first(self, table: str, count: int) -> Sequence[Item]:
+        """The first `count` items of a table, by ascending key."""
+        return heapq.nsmallest(count, self._tables[table].items())
+
     def commit(self, batch: Batch) -> None:
         """Apply a batch: everything is checked before anything changes."""
         if not self._open:
@@ -50,11 +55,11 @@ class MemoryStore:
             last = max(self._tables[table], default=b"")
             if keys != sorted(set(keys)) or (keys and keys[0] <= last and last):
                 raise StoreError(f"{table}: an append must ascend")
-        for table, items in (*batch.puts.items(), *batch.appends.items()):
-            self._tables[table].update((bytes(key), bytes(value)) for key, value in items)
         for table, gone in batch.deletes.items():
             for key in gone:
                 self._tables[table].pop(key, None)
+        for table, items in (*batch.puts.items(), *batch.appends.items()):
+            self._tables[table].update((bytes(key), bytes(value)) for key, value in items)
         self.commits += 1
 
     def emergency(self, record: bytes) -> None:

@@ -64,6 +64,9 @@ class FaultyStore:
     def read(self, table: str) -> Sequence[Item]:
         return self.inner.read(table)
 
+    def first(self, table: str, count: int) -> Sequence[Item]:
+        return self.inner.first(table, count)
+
     def commit(self, batch: Batch) -> None:
         self.calls += 1
         assert self.gate.wait(20)

@@ -83,6 +83,7 @@ cdef extern from "ilp_context.h" nogil:
         const void *pipeline_in
         const void *pipeline_out
         uint32_t amount_offset
+        uint32_t bilateral
         ilp_link *incoming
         ilp_link *outgoing
         uint64_t incoming_token
@@ -139,6 +140,7 @@ cdef extern from "ilp_link.h" nogil:
                           int64_t now_ns) noexcept nogil
         void (*on_failure)(ilp_receiver *self, ilp_link *link, uint64_t handle, uint64_t token, int status,
                            int64_t now_ns) noexcept nogil
+        uint32_t (*origin)(ilp_receiver *self, uint64_t handle) noexcept nogil
     ctypedef struct ilp_link:
         const ilp_link_ops *ops
         ilp_receiver *receiver

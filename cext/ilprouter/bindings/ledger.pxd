@@ -35,6 +35,7 @@ cdef extern from "ledger/ledger_book.h" nogil:
         ledger_block *block
         ledger_house *houses
         uint32_t assets_max
+        uint32_t due_count
         uint32_t accounts_end
         uint32_t unfolded_count
         uint64_t folded_seq
@@ -75,4 +76,6 @@ cdef extern from "ledger/ledger_book.h" nogil:
     int ledger_settle_in(ledger_block *block, ledger_slot *slot, uint32_t number, uint64_t amount)
     int ledger_settle_out(ledger_block *block, ledger_slot *slot, uint32_t number, uint64_t amount)
     int ledger_shrink_lease(ledger_block *block, ledger_slot *slot, uint32_t number, bint all)
+    void ledger_watch(ledger_book *book, uint32_t number, bint on, int64_t line)
+    bint ledger_take_due(ledger_book *book, uint32_t *number)
     void ledger_account_open(ledger_book *book, uint32_t number, uint32_t asset)

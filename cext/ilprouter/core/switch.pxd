@@ -22,6 +22,7 @@ cdef struct switch_port:              # what the switch knows of a link
     ilp_link *link                    # NULL: no such link (any more)
     const ilp_pipeline *incoming
     const ilp_pipeline *outgoing
+    uint32_t neighbour                # peer.* from this link goes to that link; ILP_NO_LINK: to the local one
 
 
 cdef struct switch_list:              # contexts chained by list_next, oldest first

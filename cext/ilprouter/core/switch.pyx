@@ -86,6 +86,13 @@ from ilprouter.core.pipeline cimport Pipeline
 
 cdef uint32_t NONE = 0xFFFFFFFF
 cdef int64_t MS = 1_000_000
+cdef const uint8_t *EMPTY_DIGEST = (
+    b"\xe3\xb0\xc4\x42\x98\xfc\x1c\x14\x9a\xfb\xf4\xc8\x99\x6f\xb9\x24"
+    b"\x27\xae\x41\xe4\x64\x9b\x93\x4c\xa4\x95\x99\x1b\x78\x52\xb8\x55"
+)
+cdef const uint8_t *ZEROS = (
+    b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+)
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------
@@ -198,8 +205,11 @@ cdef int route(switch_state *s, ilp_context *ctx) noexcept nogil:
     cdef ilp_scheme scheme = ilp_address_scheme(ctx.destination_view, ctx.destination_len)
     cdef uint32_t number
     cdef switch_port *port
-    if scheme == ILP_SCHEME_PEER:
-        number = s.local_port
+    ctx.bilateral = scheme == ILP_SCHEME_PEER
+    if ctx.bilateral:
+        number = s.ports[ctx.incoming.number].neighbour
+        if number == ILP_NO_LINK:
+            number = s.local_port
         if number == ILP_NO_LINK:
             return ILP_UNKNOWN_PEER_PROTOCOL
     else:
@@ -366,6 +376,16 @@ cdef ilp_buffer *canonical_answer(switch_state *s, ilp_buffer *answer, size_t si
     return rewritten
 
 
+cdef bint bilateral_answer(const ilp_context *ctx, const uint8_t *fulfillment) noexcept nogil:
+    """IL-RFC 38 prints SHA-256 of nothing as the condition of a peer.* request and 32 zero bytes as its fulfillment. No other
+    destination is allowed that pair, and no value moves by it: nobody answers a peer.* request with an amount.
+    """
+    return (
+        ctx.bilateral and ctx.amount_incoming == 0
+        and memcmp(ctx.condition, EMPTY_DIGEST, 32) == 0 and memcmp(fulfillment, ZEROS, 32) == 0
+    )
+
+
 cdef void on_fulfill(switch_state *s, ilp_context *ctx, ilp_buffer *answer, int64_t now_ns) noexcept nogil:
     cdef ilp_fulfill_view view
     cdef ilp_buffer *rewritten
@@ -380,7 +400,7 @@ cdef void on_fulfill(switch_state *s, ilp_context *ctx, ilp_buffer *answer, int6
         end_refused(s, ctx, ILP_INVALID_ANSWER)
         return
     ilp_sha256_32(view.fulfillment_view, digest)
-    if memcmp(digest, ctx.condition, 32) != 0:
+    if memcmp(digest, ctx.condition, 32) != 0 and not bilateral_answer(ctx, view.fulfillment_view):
         ilp_pool_put(s.pool, answer)
         ctx.outgoing.fulfills_wrong += 1
         end_refused(s, ctx, ILP_WRONG_CONDITION)
@@ -466,6 +486,11 @@ cdef void on_failure(
         end_refused(s, ctx, status)
 
 
+cdef uint32_t origin(ilp_receiver *self, uint64_t handle) noexcept nogil:
+    cdef ilp_context *ctx = ilp_pending_find((<switch_state *>self).pending, handle)
+    return ILP_NO_LINK if ctx == NULL else ctx.incoming.number
+
+
 # --- time and the commit barrier ---------------------------------------------------------------------------------------
 
 cdef uint32_t expire(switch_state *s) noexcept nogil:
@@ -549,6 +574,7 @@ cdef class Switch(Receiver):
         self.state.receiver.on_prepare = on_prepare
         self.state.receiver.on_answer = on_answer
         self.state.receiver.on_failure = on_failure
+        self.state.receiver.origin = origin
         self.state.pool = pool.c
         self.state.round = &round.c
         self.state.local_port = ILP_NO_LINK
@@ -581,6 +607,7 @@ cdef class Switch(Receiver):
         self.state.ports = ports
         self.state.ports_count = number + 1
         ports[number].link = &link.c
+        ports[number].neighbour = ILP_NO_LINK
         self.links.append(link)
         self.pipelines.append(None)
         self.set_pipelines(number, incoming, outgoing)
@@ -613,6 +640,12 @@ cdef class Switch(Receiver):
     def set_local_link(self, number):
         """The link whose handler answers peer.*, by number; None: peer.* is refused with F01."""
         self.state.local_port = ILP_NO_LINK if number is None else <uint32_t>number
+
+    def set_neighbour(self, uint32_t number, uint32_t neighbour):
+        """Send peer.* from link `number`, which is ours, to the peer behind link `neighbour`, and to nobody else."""
+        if number >= self.state.ports_count or neighbour >= self.state.ports_count:
+            raise IndexError(f"link {max(number, neighbour)}: the switch has {self.state.ports_count}")
+        self.state.ports[number].neighbour = neighbour
 
     def set_refusal(self, int status):
         """Refuse every new Prepare with this status (ilp_status, a Reject), or accept again with 0."""

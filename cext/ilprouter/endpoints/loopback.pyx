@@ -6,13 +6,14 @@ import asyncio
 import logging
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from ilprouter.bindings.kernel cimport (
     ILP_BUFFER_LARGE,
     ILP_CONNECTOR_BUSY,
     ILP_INTERNAL_ERROR,
+    ILP_NO_LINK,
     ILP_OK,
     ilp_buffer,
     ilp_flusher,
@@ -47,9 +48,12 @@ cdef class LoopbackEndpoint(Endpoint):
     async def close(self):
         """Nothing to release."""
 
-    def add_link(self, str name, handler=None, unsigned int in_flight=4096):
-        """A link to `handler(packet: bytes) -> bytes | Awaitable[bytes]`, which answers each Prepare with a Fulfill or Reject."""
-        return LoopbackLink(self, name, handler, in_flight)
+    def add_link(self, str name, handler=None, unsigned int in_flight=4096, bint origin=False):
+        """A link to `handler(packet: bytes) -> bytes | Awaitable[bytes]`, which answers each Prepare with a Fulfill or Reject.
+
+        origin   call `handler(packet, number)`: the link the Prepare came in on, None when the receiver does not know it
+        """
+        return LoopbackLink(self, name, handler, in_flight, origin)
 
 
 cdef ilp_link_ops LOOPBACK_OPS
@@ -66,14 +70,16 @@ cdef class LoopbackLink(Link):
 
     cdef Endpoint endpoint
     cdef object handler
+    cdef bint origin
     cdef loopback_state state
     cdef dict waiting              # token -> Future of request()
     cdef set tasks
 
-    def __cinit__(self, Endpoint endpoint not None, str name not None, handler, unsigned int in_flight):
+    def __cinit__(self, Endpoint endpoint not None, str name not None, handler, unsigned int in_flight, bint origin):
         self.endpoint = endpoint
         self.name = name
         self.handler = handler
+        self.origin = origin
         self.waiting = {}
         self.tasks = set()
         self.state.flusher.flush = loopback_flush
@@ -139,13 +145,19 @@ cdef class LoopbackLink(Link):
             self.answer(handle, token, packet)
         self.endpoint.round.finish()
 
+    cdef object asker(self, uint64_t handle):
+        cdef uint32_t number = ILP_NO_LINK
+        if self.c.receiver.origin != NULL:
+            number = self.c.receiver.origin(self.c.receiver, handle)
+        return None if number == ILP_NO_LINK else number
+
     cdef int deliver(self, ilp_buffer *buffer) except -1:
         cdef uint64_t handle = (<uint64_t *>buffer.data)[0]
         cdef uint64_t token = (<uint64_t *>buffer.data)[1]
         cdef bytes packet = PyBytes_FromStringAndSize(<char *>buffer.data + 16, buffer.len - 16)
         ilp_pool_put(self.endpoint.pool.c, buffer)
         try:
-            answer = self.handler(packet)
+            answer = self.handler(packet, self.asker(handle)) if self.origin else self.handler(packet)
         except Exception:
             log.exception("the handler of loopback link %s failed", self.name)
             return self.fail(handle, token)

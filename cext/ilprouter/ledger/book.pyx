@@ -37,7 +37,9 @@ from ilprouter.bindings.ledger cimport (
     ledger_shrink_lease,
     ledger_slot,
     ledger_slot_at,
+    ledger_take_due,
     ledger_void,
+    ledger_watch,
 )
 
 from typing import NamedTuple
@@ -150,6 +152,27 @@ cdef class Book:
         """We order a settlement of `amount` to the peer: the open group takes it. Raises AmountOverflowError."""
         if ledger_settle_out(self.c.block, self.slot(number), number, amount) != 0:
             raise AmountOverflowError(f"account {number}: a settlement of {amount} leaves the account's range")
+
+    def watch(self, uint32_t number, line):
+        """Report the account in `take_due` once its durable we_owe reaches `line`, now or with a later group; one report.
+
+        line   units of the account; None ends the watch
+        """
+        self.slot(number)
+        ledger_watch(&self.c, number, line is not None, 0 if line is None else line)
+
+    @property
+    def due(self):
+        """Accounts that `take_due` would return."""
+        return self.c.due_count
+
+    def take_due(self):
+        """Numbers of the accounts that reached their watch line since the last call; their watches have ended."""
+        cdef uint32_t number
+        numbers = []
+        while ledger_take_due(&self.c, &number):
+            numbers.append(number)
+        return numbers
 
     def shrink_leases(self, bint all=False):
         """Lower idle leases to twice their hold, by half at most; `all`: to the hold itself (a clean stop). Returns how many."""

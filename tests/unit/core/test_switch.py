@@ -1,6 +1,7 @@
 """The switch's invariants over loopback links: routing, expiry, one outcome, refusals, barrier."""
 
 import asyncio
+import hashlib
 import time
 
 import pytest
@@ -237,3 +238,54 @@ async def test_an_amount_above_u64_in_base_units_may_still_fit_the_next_link(nod
     node.switch.set_pipelines(1, None, outgoing)
     assert isinstance(await node.send(prepare(amount=2**64 - 1)), Fulfill)
     assert parse(node.received[0]).amount == 2**64 - 1, "the same asset comes out unchanged"
+
+
+EMPTY_DIGEST = hashlib.sha256(b"").digest()
+
+
+@pytest.mark.parametrize(
+    ("destination", "amount", "condition", "preimage", "passes"),
+    [
+        ("peer.settle", 0, EMPTY_DIGEST, bytes(32), True),
+        ("peer.settle", 0, EMPTY_DIGEST, PREIMAGE, False),
+        ("peer.settle", 1, EMPTY_DIGEST, bytes(32), False),
+        ("peer.settle", 0, bytes(32), bytes(32), False),
+        ("g.local", 0, EMPTY_DIGEST, bytes(32), False),
+        ("peer.settle", 0, hashlib.sha256(bytes(32)).digest(), bytes(32), True),
+    ],
+)
+async def test_the_condition_of_il_rfc_38_passes_only_between_neighbours(
+    node, destination, amount, condition, preimage, passes
+):
+    local = LoopbackEndpoint(node.round, node.pool).add_link(
+        "local", lambda packet: fulfill(preimage=preimage), 16
+    )
+    number = node.switch.add_link(local)
+    node.switch.set_local_link(number)
+    node.switch.set_routes(RouteTable([("g.local", number)]))
+    answer = await node.send(prepare(destination, amount, condition=condition))
+    assert isinstance(answer, Fulfill) if passes else answer.code == "F05"
+
+
+async def test_a_local_link_may_hear_who_asks(node):
+    origins = []
+    local = LoopbackEndpoint(node.round, node.pool).add_link(
+        "local", lambda packet, origin: origins.append(origin) or fulfill(), 16, origin=True
+    )
+    node.switch.set_local_link(node.switch.add_link(local))
+    await node.send(prepare("peer.config", 0))
+    await node.bob.request(prepare("peer.config", 0))
+    assert origins == [node.alice.number, node.bob.number]
+
+
+async def test_a_link_of_ours_may_talk_to_one_neighbour(node):
+    ours = LoopbackEndpoint(node.round, node.pool).add_link("ours")
+    number = node.switch.add_link(ours)
+    node.switch.set_neighbour(number, node.bob.number)
+    assert isinstance(parse(await ours.request(prepare("peer.settle", 0))), Fulfill)
+    assert parse(node.received[0]).destination == "peer.settle"
+    # Only peer.* goes there; and a peer's own peer.* is still not forwarded.
+    assert parse(await ours.request(prepare("g.nowhere"))).code == "F02"
+    assert (await node.send(prepare("peer.settle", 0))).code == "F01"
+    with pytest.raises(IndexError):
+        node.switch.set_neighbour(number, 99)

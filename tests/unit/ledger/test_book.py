@@ -261,3 +261,35 @@ def test_a_group_cannot_be_sealed_twice_nor_released_unsealed():
         book.seal()
     book.release()
     book.seal()
+
+
+def test_a_watched_account_is_reported_once_when_its_line_is_durably_reached(ledger, book):
+    book.watch(1, 100)
+    pay(ledger, 0, 1, 60, 60)
+    commit(ledger)
+    assert book.due == 0
+    pay(ledger, 0, 1, 40, 40)
+    assert book.due == 0, "not durable yet"
+    commit(ledger)
+    assert book.due == 1
+    pay(ledger, 0, 1, 40, 40)
+    commit(ledger)
+    assert book.take_due() == [1]
+    pay(ledger, 0, 1, 40, 40)
+    commit(ledger)
+    assert book.take_due() == [], "one report for each watch"
+
+
+def test_a_watch_is_checked_at_once_and_can_end(ledger, book):
+    pay(ledger, 0, 1, 60, 60)
+    commit(ledger)
+    book.watch(2, 1)
+    book.watch(1, 60)
+    book.watch(1, 60)
+    assert book.take_due() == [1]
+    book.watch(1, 61)
+    book.watch(1, None)
+    book.watch(2, 0)
+    pay(ledger, 0, 1, 60, 60)
+    commit(ledger)
+    assert book.take_due() == [2], "nothing owed reaches a line of 0"

@@ -75,6 +75,21 @@ def test_deletes_tolerate_missing_keys(store):
     assert list(store.read("log")) == [(b"b", b"2")]
 
 
+def test_deletes_come_before_puts(store):
+    store.commit(batch(idem=[(b"a", b"1")]))
+    change = batch(idem=[(b"a", b"2")])
+    change.deletes["idem"] = [b"a"]
+    store.commit(change)
+    assert list(store.read("idem")) == [(b"a", b"2")]
+
+
+def test_first_reads_only_so_many(store):
+    store.commit(batch(idem=[(b"c", b"3"), (b"a", b"1"), (b"b", b"2")]))
+    assert list(store.first("idem", 2)) == [(b"a", b"1"), (b"b", b"2")]
+    assert list(store.first("idem", 9)) == list(store.read("idem"))
+    assert list(store.first("outbox", 9)) == []
+
+
 @pytest.mark.parametrize("keys", [[b"5"], [b"4"], [b"6", b"6"], [b"7", b"6"]])
 def test_an_append_that_does_not_ascend_changes_nothing(store, keys):
     change = Batch()
