@@ -52,6 +52,7 @@ TESTED_ELSEWHERE = {
     "ilprouter/endpoints/": ("tests/unit/endpoints", "inner loops, through their sockets"),
     "ilprouter/ledger/": ("tests/unit/ledger", "through the book and the committer"),
     "ilprouter/router": WHOLE,
+    "ilprouter/settlement/": ("tests/unit/settlement", "through the admin socket and an engine"),
     "ilprouter/stores/": ("tests/unit/stores", "through the stores built on it"),
     "ilprouter/transports": WHOLE,
     "ilprouter/view": WHOLE,
@@ -265,4 +266,4 @@ def test_registered_part_has_a_page(name: str) -> None:
 def test_no_page_without_a_part() -> None:
     parts = {*registry.MIDDLEWARE, *registry.ENDPOINTS, *registry.STORES, *registry.RATES}
     pages = {path.stem for path in (ROOT / "docs" / "parts").glob("*.md")}
-    assert pages - parts <= {"python"}
+    assert pages - parts <= {"python", "settlement"}

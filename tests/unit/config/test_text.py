@@ -92,6 +92,8 @@ def test_every_token_in_the_types_is_known_as_one():
         "admin.token",
         "peer.link.incoming_tokens",
         "peer.link.outgoing_token",
+        "peer.settlement.token",
+        "peer.settlement.outgoing_token",
     }
 
 
