@@ -25,6 +25,7 @@ int ilp_requester_send(ilp_link *link, ilp_buffer *prepare, uint64_t handle, int
     slot->tag = handle;
     slot->deadline_ns = deadline_ns;
     *token = session->next_id++;
+    ilp_session_use(session, session->round->now_ns);
     ilp_window_move(&session->out, slot, ILP_WINDOW_READY);
     ilp_requester_room(session);
     session->wake(session);

@@ -13,6 +13,7 @@ void ilp_responder_request(ilp_session *session, const ilp_frame *frame) {
         counters->requests_below_low++;
         return;
     }
+    ilp_session_use(session, session->round->now_ns);
     uint64_t digest = ilp_digest(session->digest_key, frame->body_view, frame->len);
     if (ilp_idset_has(&session->seen, frame->id)) {
         ilp_slot *known = ilp_window_find(&session->in, frame->id);

@@ -55,7 +55,7 @@ void ilp_session_free(ilp_session *session) {
 }
 
 void ilp_session_start(ilp_session *session) {
-    session->opened_ns = session->heard_ns = session->round->now_ns;
+    session->opened_ns = session->heard_ns = session->used_ns = session->woken_ns = session->round->now_ns;
     session->ping_due = true;
     session->link->up = 1;
     ilp_requester_room(session);
@@ -312,10 +312,13 @@ static bool waits(const ilp_window *window) {
 void ilp_session_tick(ilp_session *session) {
     int64_t now = session->round->now_ns;
     if (session->stopped) return;
-    if (session->link->up && now - session->heard_ns >= ILP_SESSION_SILENCE_NS) session->link->up = 0;
+    bool rest = session->out.used == 0 && session->in.used == 0 && now - session->used_ns >= ILP_SESSION_REST_NS;
+    int64_t silence_ns = now - (session->heard_ns > session->woken_ns ? session->heard_ns : session->woken_ns);
+    if (silence_ns >= (rest ? ILP_SESSION_REST_SILENCE_NS : ILP_SESSION_SILENCE_NS)) session->link->up = 0;
+    int64_t ping_ns = rest ? ILP_SESSION_REST_PING_NS : ILP_SESSION_PING_NS;
     bool hello = session->remote == 0 && now - session->opened_ns < ILP_SESSION_HELLO_FOR_NS;
-    bool quiet = session->remote == 0 || now - session->heard_ns >= ILP_SESSION_PING_NS;
-    if (quiet && now - session->pinged_ns >= (hello ? ILP_SESSION_HELLO_NS : ILP_SESSION_PING_NS)) session->ping_due = true;
+    bool quiet = session->remote == 0 || now - session->heard_ns >= ping_ns;
+    if (quiet && now - session->pinged_ns >= (hello ? ILP_SESSION_HELLO_NS : ping_ns)) session->ping_due = true;
     if (speaks(session)) {
         ilp_session_due(session, &session->out, &session->request_rtt);
         ilp_session_due(session, &session->in, &session->answer_rtt);

@@ -19,6 +19,10 @@
 #define ILP_SESSION_HELLO_NS 100000000ll /* pings of a new session, for its first two seconds */
 #define ILP_SESSION_HELLO_FOR_NS 2000000000ll
 #define ILP_SESSION_SILENCE_NS 5000000000ll /* a link silent for this long is down */
+/* Ten thousand quiet peers must not cost a core their heartbeats: a link at rest is asked less often, and given longer. */
+#define ILP_SESSION_REST_NS 10000000000ll /* a link without requests for this long is at rest */
+#define ILP_SESSION_REST_PING_NS 5000000000ll
+#define ILP_SESSION_REST_SILENCE_NS 15000000000ll
 #define ILP_SESSION_ACK_SOON 64u            /* ids to acknowledge that are not kept for the next tick */
 
 typedef enum ilp_session_verdict {
@@ -82,6 +86,8 @@ struct ilp_session {
     uint64_t pong_time;         /* what the PONG to the peer's last PING must say */
     uint64_t seed;              /* of ping_time */
     int64_t opened_ns, heard_ns, pinged_ns;
+    int64_t used_ns;  /* last request in either direction */
+    int64_t woken_ns; /* when the last rest ended: silence during it says little */
     bool ping_open; /* ping_time is not answered yet: it is repeated until it is */
     bool candidate_pong_due, ping_due, pong_due, ack_due, close_due, stopped;
     uint32_t room; /* octets of frames in a usual datagram */
@@ -118,6 +124,12 @@ int ilp_session_init(ilp_session *session, ilp_link *link, ilp_pool *pool, const
 void ilp_session_clear(ilp_session *session);
 /* Clear, and give the memory back: nothing of the link may be called any more. */
 void ilp_session_free(ilp_session *session);
+
+/* A request goes out or comes in: the link is not at rest. */
+static inline void ilp_session_use(ilp_session *session, int64_t now_ns) {
+    if (now_ns - session->used_ns >= ILP_SESSION_REST_NS) session->woken_ns = now_ns;
+    session->used_ns = now_ns;
+}
 
 /* Start: the link may be used at once, packets leave when the peer has answered the first PING. */
 void ilp_session_start(ilp_session *session);

@@ -308,6 +308,33 @@ static void silence_takes_the_link_down_and_speech_up_again(void) {
     end();
 }
 
+/* A link at rest is pinged each five seconds instead of each second, stays up for fifteen seconds of silence, and the request
+ * that ends the rest gets the usual five seconds to be heard. */
+static void a_link_at_rest_costs_few_pings_and_wakes_for_a_request(void) {
+    reset(0, 0);
+    begin(&a, &b, 1001, 1000);
+    begin(&b, &a, 2001, 1000);
+    for (int ms = 0; ms < 10000; ms++) step();
+    uint64_t used = a.session.counters.pings_in + b.session.counters.pings_in;
+    CHECK(used >= 8); /* before the rest: one each second */
+    for (int ms = 0; ms < 20000; ms++) step();
+    CHECK(a.session.counters.pings_in + b.session.counters.pings_in - used <= 10);
+    CHECK(a.link.up && b.link.up);
+    loss = 100;
+    for (int ms = 0; ms < 9000; ms++) step();
+    CHECK(a.link.up); /* silent for at least nine seconds, but at rest */
+    CHECK(ask(&a, 1, now.now_ns + 60000000000));
+    for (int ms = 0; ms < 4800; ms++) step();
+    CHECK(a.link.up); /* woken: five seconds from the request */
+    for (int ms = 0; ms < 400; ms++) step();
+    CHECK(!a.link.up);
+    loss = 0;
+    for (int ms = 0; ms < 6000; ms++) step();
+    CHECK(a.link.up && b.link.up);
+    CHECK_EQ(b.session.counters.requests_in, 1);
+    end();
+}
+
 static void the_digest_sees_every_octet(void) {
     uint8_t octets[70] = {0};
     for (size_t len = 0; len <= sizeof octets; len++) {
@@ -332,6 +359,7 @@ int main(void) {
     one_slow_request_does_not_stop_the_rest();
     nothing_is_acknowledged_before_it_is_finished();
     silence_takes_the_link_down_and_speech_up_again();
+    a_link_at_rest_costs_few_pings_and_wakes_for_a_request();
     ilp_pool_free(pool);
     return 0;
 }
