@@ -118,6 +118,14 @@ static void content_length(ilp_http_head *head, const uint8_t *value, size_t len
     head->content_length = number;
 }
 
+/* One name for one request: two of them, none, or an endless one is an error of the peer, not a request without a name. */
+static void request_id(ilp_http_head *head, const uint8_t *value, size_t len) {
+    trim(&value, &len);
+    if (head->has_request_id || len == 0 || len > ILP_HTTP_REQUEST_ID_MAX) head->malformed = 1;
+    head->has_request_id = 1;
+    if (head->tokens && !head->malformed) head->request_id = ilp_tokens_hash(head->tokens, value, len);
+}
+
 bool ilp_http_head_count(ilp_http_head *head, size_t name_len, size_t len) {
     const uint64_t size = (uint64_t)head->size + name_len + len + 32;
     head->size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
@@ -129,6 +137,9 @@ bool ilp_http_head_add(ilp_http_head *head, const uint8_t *name, size_t name_len
     switch (name_len) { /* the length alone tells most headers apart */
     case 6:
         if (equals(name, 6, "expect")) head->expect_continue = equals(value, len, "100-continue");
+        break;
+    case 10:
+        if (equals(name, 10, "request-id")) request_id(head, value, len);
         break;
     case 12:
         if (equals(name, 12, "content-type")) media_type(head, value, len);

@@ -11,7 +11,8 @@
 
 #include "ilp_tokens.h"
 
-#define ILP_HTTP_PEER_MAX 128u /* longest peer name that is compared; a longer one in a path matches nobody */
+#define ILP_HTTP_REQUEST_ID_MAX 128u /* octets of a Request-Id; IL-RFC 35 asks for a UUID, which has 36 */
+#define ILP_HTTP_PEER_MAX 128u       /* longest peer name that is compared; a longer one in a path matches nobody */
 
 struct ilp_link;
 
@@ -40,6 +41,8 @@ typedef struct ilp_http_head {
     uint8_t media_refused; /* a content type that is not ILP's */
     uint8_t malformed;
     uint8_t expect_continue;
+    uint8_t has_request_id;
+    ilp_hash128 request_id; /* keyed hash of the header Request-Id, when there is one */
     uint8_t named[ILP_HTTP_PEER_MAX];
 } ilp_http_head;
 

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ilp_siphash.h"
-
 typedef struct token_slot {
     ilp_hash128 hash;
     void *owner; /* NULL: empty */
@@ -55,4 +53,8 @@ void ilp_tokens_free(ilp_tokens *tokens) { free(tokens); }
 void *ilp_tokens_find(const ilp_tokens *tokens, const uint8_t *token, size_t len) {
     const ilp_hash128 hash = ilp_siphash(tokens->key, token, len);
     return slot_for((ilp_tokens *)tokens, hash)->owner;
+}
+
+ilp_hash128 ilp_tokens_hash(const ilp_tokens *tokens, const uint8_t *octets, size_t len) {
+    return ilp_siphash(tokens->key, octets, len);
 }

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ilp_siphash.h"
+
 typedef struct ilp_tokens ilp_tokens;
 
 typedef struct ilp_token_entry {
@@ -21,5 +23,8 @@ void ilp_tokens_free(ilp_tokens *tokens);
 
 /* The owner, or NULL. The work depends on the token's length and on the keyed hash only, so it says nothing about other tokens. */
 void *ilp_tokens_find(const ilp_tokens *tokens, const uint8_t *token, size_t len);
+
+/* Any other octets under the table's key: names that a peer chose and must not be able to make collide. */
+ilp_hash128 ilp_tokens_hash(const ilp_tokens *tokens, const uint8_t *octets, size_t len);
 
 #endif

@@ -310,6 +310,16 @@ class Http(Strict, frozen=True):
     ] = 64
     connections_per_source_max: Annotated[Count, about("Open connections of one IP address.")] = 64
     connections_max: Annotated[Count, about("Open connections in all.")] = 10_000
+    answers_kept_max: Annotated[
+        Annotated[int, Meta(ge=1, le=65_536)],
+        about("Requests of one peer remembered by their Request-Id; the oldest go first."),
+    ] = 4096
+    answers_kept_bytes_max: Annotated[
+        Annotated[int, Meta(ge=33_857, le=2**30)], about("Bytes of answers kept for one peer.")
+    ] = 1_048_576
+    answers_kept_ms: Annotated[
+        Milliseconds, about("Time an answer can be fetched again with the same Request-Id.")
+    ] = 60_000
 
 
 class Udp(Strict, frozen=True):

@@ -30,6 +30,9 @@ class HttpLimits:
     pipelined_max                HTTP/1.1 requests read ahead of their answers
     connections_per_source_max   open connections of one address
     connections_max              open connections in all
+    answers_kept_max             requests of one peer that are remembered by their Request-Id
+    answers_kept_bytes_max       bytes of answers kept for one peer; the oldest go first
+    answers_kept_ms              how long; twice the longest hold covers every expiry in use
     """
 
     streams_unauthenticated_max: int = 100
@@ -48,3 +51,6 @@ class HttpLimits:
     pipelined_max: int = 64
     connections_per_source_max: int = 64
     connections_max: int = 10_000
+    answers_kept_max: int = 4_096
+    answers_kept_bytes_max: int = 1_048_576
+    answers_kept_ms: int = 60_000

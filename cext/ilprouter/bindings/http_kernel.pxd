@@ -34,6 +34,30 @@ cdef extern from "ilp_siphash.h" nogil:
     ilp_hash128 ilp_siphash(const uint8_t *key, const uint8_t *input, size_t len)
 
 
+cdef extern from "ilp_kept.h" nogil:
+    ctypedef struct ilp_kept:
+        pass
+    ctypedef struct ilp_kept_share:
+        uint32_t count
+    ctypedef struct ilp_kept_entry:
+        ilp_hash128 digest
+        void *waiting
+        uint8_t *answer
+        uint32_t answer_len
+    ctypedef struct ilp_kept_limits:
+        uint32_t entries
+        uint32_t share_entries
+        uint64_t share_bytes
+        int64_t keep_ns
+    ilp_kept *ilp_kept_new(const ilp_kept_limits *limits)
+    void ilp_kept_free(ilp_kept *kept)
+    ilp_kept_entry *ilp_kept_find(ilp_kept *kept, const ilp_kept_share *share, ilp_hash128 id, int64_t now_ns)
+    ilp_kept_entry *ilp_kept_begin(ilp_kept *kept, ilp_kept_share *share, ilp_hash128 id, ilp_hash128 digest, int64_t now_ns)
+    void ilp_kept_answer(ilp_kept *kept, ilp_kept_entry *entry, const uint8_t *answer, uint32_t len, int64_t now_ns)
+    void ilp_kept_drop(ilp_kept *kept, ilp_kept_share *share)
+    uint32_t ilp_kept_count(const ilp_kept *kept)
+
+
 cdef extern from "ilp_tokens.h" nogil:
     ctypedef struct ilp_tokens:
         pass
@@ -53,6 +77,7 @@ cdef extern from "ilp_http.h" nogil:
         uint8_t bare_token
         ilp_link *link
     ctypedef struct ilp_http_head:
+        const ilp_tokens *tokens
         const ilp_http_peer *peer
         uint64_t content_length
         uint32_t size
@@ -60,6 +85,8 @@ cdef extern from "ilp_http.h" nogil:
         uint8_t method
         uint8_t has_authorization
         uint8_t expect_continue
+        uint8_t has_request_id
+        ilp_hash128 request_id
     void ilp_http_head_begin(ilp_http_head *head, const ilp_tokens *tokens, uint32_t size_max, uint32_t body_max)
     void ilp_http_head_method(ilp_http_head *head, const uint8_t *method, size_t len)
     void ilp_http_head_path(ilp_http_head *head, const uint8_t *path, size_t len)

@@ -141,10 +141,11 @@ cdef int accepted(http_conn *conn) noexcept nogil:
 
 cdef void deliver(http_conn *conn, http_stream *stream) noexcept nogil:
     cdef int32_t stream_id = stream.stream_id
-    if request_deliver(conn, stream) != 0:
+    cdef int status = request_deliver(conn, stream)
+    if status != 0:
         nghttp2_session_set_stream_user_data(conn.session, stream_id, NULL)
         stream_free(conn.core, stream)
-        refuse(conn, stream_id, 503)
+        refuse(conn, stream_id, status)
 
 
 cdef int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user_data) noexcept nogil:

@@ -186,6 +186,7 @@ cdef class Http1Server:
         """httptools: the request is complete."""
         cdef http_conn *conn = &self.connection.c
         cdef http_stream *stream = self.stream
+        cdef int status
         self.moved = True
         if self.ending:
             return
@@ -195,9 +196,10 @@ cdef class Http1Server:
             self.queue_refusal(self.refusal, self.ending)
             return
         stream.close_after = self.ending
-        if request_deliver(conn, stream) != 0:
+        status = request_deliver(conn, stream)
+        if status != 0:
             stream_free(conn.core, stream)
-            self.queue_refusal(503, self.ending)
+            self.queue_refusal(status, self.ending)
         if conn.waiting.count > conn.core.limits.pipelined and not self.stopped:
             self.stopped = True
             self.connection.transport.pause_reading()

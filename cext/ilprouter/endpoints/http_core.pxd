@@ -1,7 +1,18 @@
 # What the halves of the HTTP endpoint share: streams, connections, links, limits. Never a frame, never an ILP packet.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from ilprouter.bindings.http_kernel cimport ilp_budget, ilp_http_peer, ilp_http_head, ilp_slot, ilp_slots, ilp_tokens
+from ilprouter.bindings.http_kernel cimport (
+    ilp_budget,
+    ilp_hash128,
+    ilp_http_head,
+    ilp_http_peer,
+    ilp_kept,
+    ilp_kept_entry,
+    ilp_kept_share,
+    ilp_slot,
+    ilp_slots,
+    ilp_tokens,
+)
 from ilprouter.bindings.kernel cimport ilp_buffer, ilp_flusher, ilp_link, ilp_pool, ilp_round
 from ilprouter.bindings.nghttp2 cimport nghttp2_nv, nghttp2_option, nghttp2_session
 from ilprouter.core.endpoint cimport Link, Pool, Round
@@ -40,6 +51,13 @@ cdef struct http_stream:
     uint8_t close_after       # HTTP/1.1: the connection ends with this answer
     uint8_t length_len
     uint8_t length_text[12]   # content-length in decimal; nghttp2 reads it until the headers are framed
+    # received requests that carry a Request-Id: see http_repeat
+    uint8_t named             # `id` is set
+    uint8_t repeats           # another stream's request runs; this one only waits for its answer
+    ilp_hash128 id
+    ilp_kept_entry *kept      # where the answer goes, or comes from; NULL: nowhere
+    http_stream *waits_next   # others that wait for the same answer
+    http_stream *waits_previous
 
 
 # One connection. Lists of the serving side: receiving -> waiting for the receiver -> ready (answer queued) -> sending.
@@ -85,6 +103,7 @@ cdef struct http_link:
     uint32_t in_flight_max
     uint8_t wanted            # the dialer has been woken and has not looked yet
     uint32_t promised         # streams of connections that are being opened, as far as they are likely
+    ilp_kept_share kept       # its answers that are kept by Request-Id
     nghttp2_nv request[8]     # method, scheme, authority, path, authorization, content-type, accept; content-length is set last
 
 
@@ -120,6 +139,8 @@ cdef struct http_counters:
     uint64_t received
     uint64_t in_doubt
     uint64_t cancelled
+    uint64_t repeated         # requests whose Request-Id was known: attached, or answered from memory
+    uint64_t mutated          # a known Request-Id with other bytes: 400
 
 
 cdef struct http_core:
@@ -127,6 +148,8 @@ cdef struct http_core:
     ilp_pool *pool
     ilp_slots *streams
     ilp_tokens *tokens
+    ilp_kept *kept            # answers by Request-Id
+    const uint8_t *key        # of every hash: 16 random bytes
     nghttp2_option *options   # of every session; made with the first
     http_limits limits
     http_counters counters

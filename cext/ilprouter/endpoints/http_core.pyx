@@ -12,6 +12,11 @@ from libc.stdlib cimport calloc, free
 
 from ilprouter.bindings.http_kernel cimport (
     ilp_budget_init,
+    ilp_kept_count,
+    ilp_kept_drop,
+    ilp_kept_free,
+    ilp_kept_limits,
+    ilp_kept_new,
     ilp_slots_free,
     ilp_slots_in_use,
     ilp_slots_new,
@@ -30,6 +35,7 @@ from ilprouter.endpoints.http_link cimport HttpLink
 
 from ilprouter.errors import EndpointError
 
+KEPT_MAX = 65_536   # requests remembered by their Request-Id, over all peers; 168 bytes each, and the answers
 REFUSALS = (400, 401, 403, 404, 405, 413, 415, 431)
 
 
@@ -42,10 +48,11 @@ cdef class HttpCore:
     """State shared by all connections of one HTTP endpoint.
 
     limits         an HttpLimits
-    streams_max    requests known at once, both ways, over all connections (each is 144 bytes of address space)
+    streams_max    requests known at once, both ways, over all connections (each is 208 bytes of address space)
     """
 
     def __cinit__(self, Round round not None, Pool pool not None, limits, unsigned int streams_max=262_144):
+        cdef ilp_kept_limits kept
         self.round = round
         self.pool = pool
         self.links = {}
@@ -53,11 +60,17 @@ cdef class HttpCore:
         self.sources = {}
         self.connections = set()
         self.key = os.urandom(16)
+        self.c.key = <const uint8_t *>self.key
         self.c.round = &round.c
         self.c.pool = pool.c
         self.c.streams = ilp_slots_new(streams_max, sizeof(http_stream))
         self.c.arena = <uint8_t *>calloc(1, ARENA_BYTES)
-        if self.c.streams == NULL or self.c.arena == NULL:
+        kept.entries = KEPT_MAX
+        kept.share_entries = limits.answers_kept_max
+        kept.share_bytes = limits.answers_kept_bytes_max
+        kept.keep_ns = <int64_t>limits.answers_kept_ms * 1_000_000
+        self.c.kept = ilp_kept_new(&kept)
+        if self.c.streams == NULL or self.c.arena == NULL or self.c.kept == NULL:
             raise MemoryError("cannot reserve the HTTP stream table")
         self.input_bytes = bytearray(READ_BYTES)
         self.input_view = memoryview(self.input_bytes)
@@ -82,6 +95,7 @@ cdef class HttpCore:
     def __dealloc__(self):
         ilp_tokens_free(self.c.tokens)
         nghttp2_option_del(self.c.options)
+        ilp_kept_free(self.c.kept)
         ilp_slots_free(self.c.streams)
         free(self.c.arena)
 
@@ -107,12 +121,14 @@ cdef class HttpCore:
         """Remove a link and its tokens."""
         if self.links.pop(link.name, None) is not None:
             self.retired.append(link)
+            ilp_kept_drop(self.c.kept, &link.state.kept)
             self.rebuild()
 
     cdef int rebuild(self) except -1:
         cdef ilp_tokens *fresh
         cdef ilp_token_entry *entries
         cdef HttpLink link
+        cdef HttpConnection connection
         cdef bytes secret
         cdef unsigned int at = 0
         pairs = [(link, secret) for link, secrets in self.links.values() for secret in secrets]
@@ -132,6 +148,11 @@ cdef class HttpCore:
             free(entries)
         if fresh == NULL:
             raise EndpointError("two links share an incoming token: it would not say who is speaking")
+        for item in self.connections:
+            connection = item
+            # A head that is half read judges by the new tokens: the old ones are gone in a moment.
+            if connection.c.head.tokens == self.c.tokens:
+                connection.c.head.tokens = fresh
         ilp_tokens_free(self.c.tokens)
         self.c.tokens = fresh
         return 0
@@ -169,6 +190,11 @@ cdef class HttpCore:
         """Requests known now; 0 at rest, or something leaks."""
         return ilp_slots_in_use(self.c.streams)
 
+    @property
+    def answers_kept(self):
+        """Requests remembered by their Request-Id, running or answered."""
+        return ilp_kept_count(self.c.kept)
+
     def counters(self):
         """Totals since start, as a dict of ints."""
         cdef http_counters *counters = &self.c.counters
@@ -184,6 +210,8 @@ cdef class HttpCore:
             "received": counters.received,
             "in_doubt": counters.in_doubt,
             "cancelled": counters.cancelled,
+            "repeated": counters.repeated,
+            "mutated": counters.mutated,
         }
         for at, status in enumerate(REFUSALS):
             result[f"refused_{status}"] = counters.refused[at]

@@ -9,6 +9,7 @@ cdef void list_append(http_list *into, http_stream *stream, int64_t now_ns) noex
 cdef void list_remove(http_stream *stream) noexcept nogil
 cdef void stream_free(http_core *core, http_stream *stream) noexcept nogil
 cdef int stream_receive(http_core *core, http_stream *stream, const uint8_t *data, size_t length, uint32_t maximum) noexcept nogil
+cdef void stream_answer(http_core *core, http_stream *stream, ilp_buffer *answer) noexcept nogil
 cdef void stream_length(http_stream *stream, uint32_t length) noexcept nogil
 cdef void count_refusal(http_core *core, int status) noexcept nogil
 

@@ -7,6 +7,7 @@ from libc.string cimport memcpy
 from ilprouter.bindings.http_kernel cimport ilp_slot_name, ilp_slots_find, ilp_slots_get, ilp_slots_put
 from ilprouter.bindings.kernel cimport ILP_BUFFER_LARGE, ilp_pool_get, ilp_pool_put, ilp_round_flush_later
 from ilprouter.endpoints.http_core cimport http_link
+from ilprouter.endpoints.http_repeat cimport REQUEST_NEW, repeat_answered, repeat_check, repeat_leave
 
 
 cdef void list_append(http_list *into, http_stream *stream, int64_t now_ns) noexcept nogil:
@@ -81,6 +82,17 @@ cdef int stream_receive(
     return 0
 
 
+cdef void stream_answer(http_core *core, http_stream *stream, ilp_buffer *answer) noexcept nogil:
+    """Queue the answer of a received request whose connection is still there. Takes the buffer."""
+    cdef http_conn *conn = stream.conn
+    stream.answered = 1
+    stream.outgoing = answer
+    stream.link.bytes_out += answer.len
+    if not conn.in_order:
+        list_append(&conn.ready, stream, core.round.now_ns)
+    ilp_round_flush_later(core.round, &conn.flusher)
+
+
 cdef void stream_length(http_stream *stream, uint32_t length) noexcept nogil:
     """Write the decimal content-length into the stream, where it stays until the headers are framed."""
     cdef uint8_t digits[12]
@@ -134,6 +146,8 @@ cdef http_stream *request_open(http_conn *conn, int32_t stream_id) noexcept nogi
     if stream == NULL:
         return NULL
     stream.link = conn.head.peer.link
+    stream.named = conn.head.has_request_id
+    stream.id = conn.head.request_id
     if conn.head.content_length <= conn.core.limits.body_bytes:
         stream.stated = <uint32_t>conn.head.content_length
     list_append(&conn.receiving, stream, conn.core.round.now_ns)
@@ -144,16 +158,26 @@ cdef int request_deliver(http_conn *conn, http_stream *stream) noexcept nogil:
     """Hand a complete request to the receiver of its link.
 
     An empty body is delivered as an empty packet: the receiver answers it like any other bytes that are no Prepare.
-    returns   0, or 503 when there is no buffer for it or nobody receives; the stream is the caller's then
+    returns   0; or the status to refuse it with, and the stream is the caller's: 503 when there is no buffer or nobody receives,
+              400 when its Request-Id belongs to another request
     """
     cdef ilp_link *link = stream.link
     cdef ilp_buffer *body = stream.incoming
+    cdef int status
     if link.receiver == NULL:
         return 503
     if body == NULL:
         body = ilp_pool_get(conn.core.pool, 0)
         if body == NULL:
             return 503
+        stream.incoming = body
+    if stream.named:
+        status = repeat_check(conn, stream, body)
+        if status == 0:
+            ilp_pool_put(conn.core.pool, body)
+            stream.incoming = NULL
+        if status != REQUEST_NEW:
+            return status
     stream.incoming = NULL
     list_append(&conn.waiting, stream, conn.core.round.now_ns)
     conn.core.counters.requests += 1
@@ -164,7 +188,9 @@ cdef int request_deliver(http_conn *conn, http_stream *stream) noexcept nogil:
 
 cdef void request_abandon(http_conn *conn, http_stream *stream) noexcept nogil:
     """The peer's stream is gone. What the receiver already has lives on there: only its answer will find nobody."""
-    if stream.list == &conn.waiting and not stream.answered:
+    if stream.repeats and not stream.answered:
+        repeat_leave(stream)
+    elif stream.list == &conn.waiting and not stream.answered:
         list_remove(stream)
         stream.conn = NULL
         conn.core.counters.abandoned += 1
@@ -178,18 +204,13 @@ cdef void reply(ilp_link *link, uint64_t token, ilp_buffer *answer) noexcept nog
     """ilp_link_ops.reply: queue an answer; it leaves with the flush that ends the round."""
     cdef http_core *core = (<http_link *>link.owner).core
     cdef http_stream *stream = <http_stream *>ilp_slots_find(core.streams, token)
-    cdef http_conn *conn
     if stream == NULL or stream.answered:
         ilp_pool_put(core.pool, answer)
         return
-    conn = stream.conn
-    if conn == NULL:
+    if stream.kept != NULL:
+        repeat_answered(core, stream, answer)
+    if stream.conn == NULL:
         ilp_pool_put(core.pool, answer)
         stream_free(core, stream)
         return
-    stream.answered = 1
-    stream.outgoing = answer
-    link.bytes_out += answer.len
-    if not conn.in_order:
-        list_append(&conn.ready, stream, core.round.now_ns)
-    ilp_round_flush_later(core.round, &conn.flusher)
+    stream_answer(core, stream, answer)
