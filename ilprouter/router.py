@@ -6,18 +6,22 @@ Owns who is given what. Knows no signal and no exit code (daemon.py), and does n
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 from ilprouter import clock
 from ilprouter.admin.server import AdminServer
 from ilprouter.admin.settlement import SettlementRoutes
 from ilprouter.admin.views import State
-from ilprouter.assembly import Assembly
-from ilprouter.config import Config
+from ilprouter.assembly import Assembly, refusing
+from ilprouter.config import Config, Peer
+from ilprouter.config.documents import Document, of_config
 from ilprouter.controllers.local import LocalController
 from ilprouter.controllers.settle import SettleController
 from ilprouter.core.endpoint import Link, Pool, Round
+from ilprouter.core.pipeline import Pipeline
 from ilprouter.core.reject import Status
 from ilprouter.core.routes import RouteTable
 from ilprouter.core.switch import Switch
@@ -25,8 +29,9 @@ from ilprouter.endpoints.loopback import LoopbackEndpoint, LoopbackLink
 from ilprouter.errors import StoreError
 from ilprouter.ledger.accounts import Ledger
 from ilprouter.ledger.groups import GroupCommitter
-from ilprouter.rates.base import RateTable, parse_price
+from ilprouter.orders import Orders
 from ilprouter.rates.book import RateBook
+from ilprouter.reload import open_account, price_table, set_limits
 from ilprouter.routing.table import StaticRoute, build_routes
 from ilprouter.settlement.messages import DESTINATION, ask
 from ilprouter.settlement.service import Settlements
@@ -34,7 +39,6 @@ from ilprouter.stores.base import Store
 from ilprouter.stores.lmdb import LmdbStore
 from ilprouter.stores.memory import MemoryStore
 from ilprouter.transports import Transports
-from ilprouter.view import View
 
 __all__ = ["Router"]
 
@@ -47,12 +51,35 @@ TICK_S = 0.01
 class Router:
     """One router.
 
-    config      what to build
+    config      what to build; a reload replaces it
     on_fenced   called once, on the loop, when the store failed: nothing is acknowledged any more
+    path        the file the configuration is read from again; None: it came from no file
+    documents   the files as they were read
+
+    revision    grows with every change of the configuration in force
+    watchers    called with the configuration before and after each change, on the loop
+    drained     peers that take no new packets until an operator says otherwise
     """
 
-    def __init__(self, config: Config, on_fenced: Callable[[Exception], None]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        on_fenced: Callable[[Exception], None],
+        *,
+        path: Path | None = None,
+        documents: tuple[Document, ...] | None = None,
+    ) -> None:
         self.config = config
+        self.path = path
+        self.documents = of_config(config, Path("<memory>")) if documents is None else documents
+        self.revision = 1
+        self.watchers: list[Callable[[Config, Config], None]] = []
+        self.config_ok = True
+        self.last_reload_ms: int | None = None
+        self.stopping = False
+        self.drained: set[str] = set()
+        self.pipelines: dict[str, tuple[Pipeline, Pipeline]] = {}
+        self.partings: set[asyncio.Future[None]] = set()
         self.on_fenced = on_fenced
         self.state: State = "starting"
         self.reasons: tuple[str, ...] = ("starting",)
@@ -68,12 +95,15 @@ class Router:
         self.store: Store | None = None
         self.ledger: Ledger | None = None
         self.committer: GroupCommitter | None = None
-        self.rates: RateBook | None = None
         self.peer_names: dict[int, str] = {}
+        self.askers: dict[str, LoopbackLink] = {}
         self.settlements: Settlements | None = None
         self.routes: tuple[StaticRoute, ...] = build_routes(config, config.node.address)
         self.ticking: asyncio.TimerHandle | None = None
-        self.admin = AdminServer(View(self), config.admin)
+        self.rates = self.build_rates()
+        self.assembly = Assembly(None, self.rates)
+        self.orders = Orders(self)
+        self.admin = AdminServer(self.orders, config.admin)
 
     async def open(self) -> None:
         """Recover the books, bind every socket, take packets.
@@ -82,13 +112,13 @@ class Router:
         """
         self.open_ledger()
         self.open_local()
-        self.rates = self.build_rates()
-        assembly = Assembly(self.config, self.ledger, self.rates)
+        self.assembly = Assembly(self.ledger, self.rates)
         for peer in self.config.peers:
-            link = self.transports.add_link(peer)
+            link = self.transports.add_link(peer, self.transports.prepare(peer))
             self.links[peer.name] = link
-            number = self.switch.add_link(link, *assembly.pipelines(peer))
-            self.peer_names[number] = peer.name
+            self.pipelines[peer.name] = self.assembly.pipelines(self.config, peer)
+            self.switch.add_link(link, *self.pipelines[peer.name])
+            self.introduce(peer)
         self.open_settlement()
         self.publish_routes()
         self.round.after = self.after_round
@@ -103,8 +133,8 @@ class Router:
         """Recover, name the accounts, make the boot commit, start the committer. Blocks on the
         disk: nobody is served yet.
         """
-        kept = [peer for peer in self.config.peers if peer.balance.model == "local"]
-        if self.config.node.profile != "connector" or not kept:
+        # Without a peer that has books, too: one may be added while the router runs.
+        if self.config.node.profile != "connector":
             return
         store: Store = MemoryStore()
         if self.config.ledger.store == "lmdb":
@@ -112,13 +142,9 @@ class Router:
         store.open()
         self.store = store
         self.ledger = ledger = Ledger(store)
-        for peer in kept:
-            ledger.open_account(peer.name, peer.asset.code, peer.asset.scale)
-            ledger.set_limits(
-                peer.name,
-                credit_limit=peer.balance.credit_limit,
-                own_limit=peer.balance.we_owe_limit,
-            )
+        for peer in self.config.peers:
+            open_account(self, peer)
+            set_limits(self, peer)
         if behind_ms := ledger.clock_went_back():
             raise StoreError(
                 f"the wall clock is {behind_ms} ms behind the last commit; set it, then start again"
@@ -152,7 +178,7 @@ class Router:
         """
         config = self.config
         rates = RateBook(config.base.code, config.base.scale)
-        rates.publish(RateTable({rate.code: parse_price(rate.price) for rate in config.rates}))
+        rates.publish(price_table(config))
         return rates
 
     def open_local(self) -> None:
@@ -165,35 +191,54 @@ class Router:
         self.switch.add_link(self.pinger)
 
     def open_settlement(self) -> None:
-        """Settlement for the peers that have an engine, each with a link of its own for messages:
+        """Settlement for the peers that have an engine. Each has a link of its own for messages:
         what such a link sends to peer.settle goes to that peer and to nobody else.
         """
         ledger, committer = self.ledger, self.committer
         if ledger is None or committer is None:
             return
-        askers: dict[str, LoopbackLink] = {}
-        for peer in self.config.peers:
-            if peer.settlement is not None:
-                askers[peer.name] = asker = self.loopback.add_link(f"messages to {peer.name}")
-                number = self.switch.add_link(asker)
-                self.switch.set_neighbour(number, self.links[peer.name].number)
 
         async def send(account: str, data: bytes, timeout_s: float) -> bytes:
-            return await ask(askers[account], data, timeout_s)
+            return await ask(self.askers[account], data, timeout_s)
 
         self.settlements = settlements = Settlements(self.config, ledger, committer, send)
         self.local.controllers[DESTINATION] = SettleController(
             self.switch.address, settlements.message_in
         )
         self.admin.add(SettlementRoutes(settlements))
+        self.watchers.append(settlements.take_up)
+
+    def introduce(self, peer: Peer) -> None:
+        """Tell a peer's link to those who name peers: the local controllers and the messages of
+        its settlement engine.
+        """
+        number = self.links[peer.name].number
+        self.peer_names[number] = peer.name
+        if peer.settlement is None:
+            return
+        if peer.name not in self.askers:
+            self.askers[peer.name] = asker = self.loopback.add_link(f"messages to {peer.name}")
+            self.switch.add_link(asker)
+        self.switch.set_neighbour(self.askers[peer.name].number, number)
 
     def publish_routes(self) -> None:
         """The table the packets see: the configuration's routes, and our own address to the local
         controller.
         """
+        self.routes = build_routes(self.config, self.config.node.address)
         table = [(self.switch.address, self.responder.number)]
         table += [(route.prefix, self.links[route.peer].number) for route in self.routes]
         self.switch.set_routes(RouteTable(table))
+
+    def set_pipelines(self, name: str) -> None:
+        """Let a peer's packets pass its stages, or none while it is drained."""
+        pair = refusing() if name in self.drained else self.pipelines[name]
+        self.switch.set_pipelines(self.links[name].number, *pair)
+
+    def open_on(self, link: Link) -> int:
+        """Prepares of a peer that have no answer yet."""
+        counts = link.counters()
+        return counts["prepares_in"] - counts["fulfills_out"] - counts["rejects_out"]
 
     # --- per batch and per tick: cheap, on the loop
     # ------------------------------------------------
@@ -215,12 +260,24 @@ class Router:
     # --- the end
     # -------------------------------------------------------------------------------------
 
+    def refuse_new(self) -> None:
+        """Take no new Prepares (T03); those in flight go on."""
+        if self.state == "ready":
+            self.state, self.reasons = "draining", ("draining",)
+            self.switch.set_refusal(Status.STORE_BUSY)
+
+    def resume(self) -> None:
+        """Take new Prepares again."""
+        if self.state == "draining":
+            self.state, self.reasons = "ready", ()
+            self.switch.set_refusal(0)
+
     async def drain(self, timeout_s: float) -> bool:
         """Refuse new Prepares (T03) and wait for those in flight; False when some were still open
         at the end.
         """
-        self.state, self.reasons = "draining", ("draining",)
-        self.switch.set_refusal(Status.STORE_BUSY)
+        self.stopping = True
+        self.refuse_new()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         while self.switch.in_flight and loop.time() < deadline:
@@ -233,6 +290,10 @@ class Router:
         await self.admin.stop()
         if self.settlements is not None:
             await self.settlements.close()
+        for parting in tuple(self.partings):
+            parting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await parting
         await self.transports.close()
         if self.ticking is not None:
             self.ticking.cancel()

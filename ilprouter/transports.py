@@ -7,17 +7,20 @@ pipeline and no account.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from typing import Any
 
 from msgspec import structs
 
-from ilprouter.config import Config, HttpLink, HttpListen, Peer
+from ilprouter.config import Config, HttpLink, HttpListen, Peer, Secret
 from ilprouter.config.addresses import split_socket_address
 from ilprouter.core.endpoint import Link, Pool, Round
 from ilprouter.endpoints import tls
-from ilprouter.endpoints.http import HttpEndpoint, HttpLimits
-from ilprouter.endpoints.udp import UdpEndpoint
+from ilprouter.endpoints.http import HttpEndpoint, HttpLimits, split_url
+from ilprouter.endpoints.http import HttpLink as HttpEndpointLink
+from ilprouter.endpoints.udp import UdpEndpoint, open_max_of
+from ilprouter.endpoints.udp import UdpLink as UdpEndpointLink
 from ilprouter.errors import ConfigError, EndpointError
 
 __all__ = ["Transports"]
@@ -27,10 +30,13 @@ class Transports:
     """Every endpoint of one router.
 
     endpoints   name -> endpoint, for counters: "http", and "udp:<address>" for each UDP port
+    leaving     links of peers that were removed or replaced, with requests still in flight
     """
 
     def __init__(self, config: Config, round: Round, pool: Pool) -> None:
         self.config = config
+        self.leaving: set[Link] = set()
+        self.stopping: set[asyncio.Future[None]] = set()
         # The tables [http] and [udp] use the endpoints' own names, so they are handed on as they
         # are.
         self.http = HttpEndpoint(round, pool, limits=HttpLimits(**structs.asdict(config.http)))
@@ -68,27 +74,94 @@ class Transports:
 
     async def close(self) -> None:
         """Release every socket. Safe when some or all were never opened."""
+        await asyncio.gather(*self.stopping, return_exceptions=True)
         await self.http.close()
         for endpoint in self.udp.values():
             await endpoint.close()
 
-    def add_link(self, peer: Peer) -> Link:
-        """The link to one peer. Raises EndpointError or ConfigError."""
+    def prepare(self, peer: Peer) -> ssl.SSLContext | None:
+        """Everything of a new link that may be refused or reads a file; add_link needs no more.
+
+        returns   TLS towards the peer
+        raises    EndpointError or ConfigError
+        """
+        if isinstance(peer.link, HttpLink):
+            if peer.link.url is not None:
+                split_url(peer.link.url)
+            return client_tls(peer.link)
+        self.udp_endpoint(peer.name, peer.link.remote)
+        return None
+
+    def add_link(self, peer: Peer, context: ssl.SSLContext | None = None) -> Link:
+        """The link to one peer, with what `prepare` returned. Raises EndpointError or ConfigError.
+
+        A link that is being seen off gives its address up at once.
+        """
         if not isinstance(peer.link, HttpLink):
-            endpoint = self.udp_endpoint(peer.name, peer.link.remote)
-            return endpoint.add_link(peer.name, peer.link.remote, in_flight=peer.limits.in_flight)
-        link = peer.link
+            remote = peer.link.remote
+            endpoint = self.udp_endpoint(peer.name, remote)
+            for known in endpoint.links.values():
+                if known in self.leaving and known.remote == remote:
+                    self.drop(known)
+            name = f"{peer.name} at {remote}" if peer.name in endpoint.links else peer.name
+            return endpoint.add_link(name, remote, in_flight=peer.limits.in_flight)
+        http = peer.link
         return self.http.add_link(
             peer.name,
-            url=link.url,
-            incoming_tokens=[token.reveal() for token in link.incoming_tokens],
-            outgoing_token=link.outgoing_token.reveal() if link.outgoing_token else "",
+            url=http.url,
+            incoming_tokens=tokens(http),
+            outgoing_token=http.outgoing_token.reveal() if http.outgoing_token else "",
             in_flight=peer.limits.in_flight,
-            connections_max=link.connections_max,
-            http1=link.http1,
-            bare_token=link.bare_token,
-            ssl_context=client_tls(link),
+            connections_max=http.connections_max,
+            http1=http.http1,
+            bare_token=http.bare_token,
+            ssl_context=context,
         )
+
+    def change_link(self, link: Link, peer: Peer) -> None:
+        """Give a link that stays the peer's tokens and bound of requests."""
+        if isinstance(link, HttpEndpointLink) and isinstance(peer.link, HttpLink):
+            self.http.set_tokens(link, tokens(peer.link))
+            link.set_in_flight(peer.limits.in_flight)
+        elif isinstance(link, UdpEndpointLink):
+            link.set_in_flight(peer.limits.in_flight, open_max_of(peer.limits.in_flight))
+
+    def revoke(self, link: Link, kept: frozenset[Secret] = frozenset()) -> None:
+        """Take from a link every incoming token but these, so that another link can have them."""
+        if isinstance(link, HttpEndpointLink):
+            self.http.set_tokens(link, [token.reveal() for token in kept])
+
+    def leave(self, link: Link) -> None:
+        """Begin to part from a peer: its name and tokens are free at once, what is in flight goes
+        on. `drop` ends it.
+        """
+        if isinstance(link, HttpEndpointLink):
+            dialer = self.http.detach_link(link)
+            if dialer is not None:
+                stopping = asyncio.ensure_future(dialer.stop())
+                self.stopping.add(stopping)
+                stopping.add_done_callback(self.stopping.discard)
+        self.leaving.add(link)
+
+    def drop(self, link: Link) -> None:
+        """Forget a link that is leaving; what is still in flight is decided by its timer."""
+        self.leaving.discard(link)
+        if isinstance(link, UdpEndpointLink):
+            for endpoint in self.udp.values():
+                if endpoint.links.get(link.name) is link:
+                    endpoint.remove_link(link.name)
+
+    def in_flight(self, link: Link) -> int:
+        """Requests to a peer without their answer."""
+        if isinstance(link, HttpEndpointLink):
+            return link.in_flight
+        return link.open_requests[0] if isinstance(link, UdpEndpointLink) else 0
+
+    def open_requests(self, link: Link) -> int:
+        """Requests to the peer, and answers to it, that a link still has to do with."""
+        if isinstance(link, HttpEndpointLink):
+            return link.in_flight
+        return sum(link.open_requests) if isinstance(link, UdpEndpointLink) else 0
 
     def udp_endpoint(self, name: str, remote: str) -> UdpEndpoint:
         """The UDP port that a peer is reached from: the first one of its address family."""
@@ -102,6 +175,11 @@ class Transports:
             remote,
             'a [[listen]] with endpoint = "udp" and an address of the same IP version',
         )
+
+
+def tokens(link: HttpLink) -> list[str]:
+    """The bearer tokens a peer may present."""
+    return [token.reveal() for token in link.incoming_tokens]
 
 
 def server_tls(listen: HttpListen) -> ssl.SSLContext | None:

@@ -7,27 +7,36 @@ nothing.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from typing import TYPE_CHECKING
+
+from msgspec import to_builtins
 
 from ilprouter import __version__, clock
 from ilprouter.admin.views import (
     AccountView,
     CommitTimes,
+    DoubtView,
+    LogLevelName,
     Metrics,
+    PeerDetail,
     PeerPipeline,
     PeerView,
     PingRequest,
     PingView,
+    RateView,
     RejectCount,
     Status,
 )
 from ilprouter.config import HttpLink, Peer, Stage, stages
+from ilprouter.config.documents import owner
+from ilprouter.config.text import hidden, without_none
 from ilprouter.controllers.local import PING_CONDITION
 from ilprouter.core.address import valid_address
 from ilprouter.core.packet import Fulfill, Prepare, Reject, parse
 from ilprouter.core.reject import STATUSES, reject_entry
-from ilprouter.errors import AdminError
+from ilprouter.errors import AdminError, UnknownAccountError
 from ilprouter.ledger.groups import BUCKETS_MS, CommitStats
 from ilprouter.routing.table import StaticRoute
 from ilprouter.routing.trace import Trace, trace
@@ -95,6 +104,7 @@ class View:
             waiting=router.switch.waiting,
             buffers_in_use=router.pool.in_use,
             epoch=router.ledger.epoch if router.ledger else None,
+            config_ok=router.config_ok,
         )
 
     def peers(self) -> tuple[PeerView, ...]:
@@ -115,41 +125,106 @@ class View:
             asset_scale=peer.asset.scale,
             up=link.up,
             room=link.room,
+            draining=peer.name in self.router.drained,
+            open_in=self.router.open_on(link),
+            open_out=self.router.transports.in_flight(link),
             packets={name: counters.pop(name) for name in LINK_COUNTERS},
             endpoint_counters=counters,
         )
 
     def accounts(self) -> tuple[AccountView, ...]:
-        """The books, in the order of the configuration; empty without balances."""
+        """The books, in the order of the configuration, then those of removed peers; empty without
+        balances.
+        """
         ledger = self.router.ledger
         if ledger is None:
             return ()
-        views = []
-        for peer in self.router.config.peers:
-            if peer.balance.model == "none":
-                continue
-            books = ledger.describe(peer.name)
-            views.append(
-                AccountView(
-                    name=peer.name,
-                    asset_code=peer.asset.code,
-                    asset_scale=peer.asset.scale,
-                    model=peer.balance.model,
-                    credit_limit=str(books["credit_limit"]),
-                    peer_owes=str(max(0, books["peer_owes"])),
-                    # What the peer prepaid is ours to give back: it belongs to what we owe.
-                    we_owe=str(max(0, books["we_owe"]) + max(0, -books["peer_owes"])),
-                    hold_in=str(books["hold_in"]),
-                    hold_out=str(books["hold_out"]),
-                    fulfilled_in=str(books["fulfilled_in"]),
-                    fulfilled_out=str(books["fulfilled_out"]),
-                    settled_in=str(books["settled_in"]),
-                    settled_out=str(books["settled_out"]),
-                    voided_in=str(books["voided_in"]),
-                    frozen=bool(books["frozen"]),
-                )
+        kept = [peer for peer in self.router.config.peers if peer.balance.model != "none"]
+        names = {peer.name for peer in kept}
+        left = [account for account in ledger.accounts() if account.name not in names]
+        return (
+            *(self.account(peer.name, peer.balance.model) for peer in kept),
+            *(self.account(account.name, "none") for account in left),
+        )
+
+    def account(self, name: str, model: str) -> AccountView:
+        """The books of one account. Raises UnknownAccountError."""
+        ledger = self.router.ledger
+        if ledger is None:
+            raise UnknownAccountError(name)
+        account, books = ledger.account(name), ledger.describe(name)
+        return AccountView(
+            name=name,
+            asset_code=account.asset_code,
+            asset_scale=account.asset_scale,
+            model=model,
+            credit_limit=str(books["credit_limit"]),
+            peer_owes=str(max(0, books["peer_owes"])),
+            # What the peer prepaid is ours to give back: it belongs to what we owe.
+            we_owe=str(max(0, books["we_owe"]) + max(0, -books["peer_owes"])),
+            hold_in=str(books["hold_in"]),
+            hold_out=str(books["hold_out"]),
+            fulfilled_in=str(books["fulfilled_in"]),
+            fulfilled_out=str(books["fulfilled_out"]),
+            settled_in=str(books["settled_in"]),
+            settled_out=str(books["settled_out"]),
+            voided_in=str(books["voided_in"]),
+            frozen=bool(books["frozen"]),
+            configured=model != "none",
+        )
+
+    def etag(self) -> str:
+        """Names the configuration in force."""
+        return f'"{self.router.started_at_ms}-{self.router.revision}"'
+
+    def peer_detail(self, name: str) -> PeerDetail | None:
+        """One peer with its terms, tokens hidden."""
+        router = self.router
+        peer = router.config.peer_named(name)
+        if peer is None:
+            return None
+        file = owner(router.documents, "peer", name)
+        return PeerDetail(
+            peer=self.peer(peer),
+            file=str(file) if file is not None and file.is_file() else None,
+            definition=without_none(to_builtins(peer, enc_hook=hidden, str_keys=True)),
+        )
+
+    def rates(self) -> tuple[RateView, ...]:
+        """The prices in force."""
+        return tuple(
+            RateView(code=rate.code, price=rate.price) for rate in self.router.config.rates
+        )
+
+    def doubts(self, resolved: bool) -> tuple[DoubtView, ...]:
+        """What crashes left open, oldest first."""
+        ledger = self.router.ledger
+        if ledger is None:
+            return ()
+        names = {account.number: account.name for account in ledger.accounts()}
+        return tuple(
+            DoubtView(
+                id=doubt["id"],
+                kind=doubt["kind"],
+                account=names[doubt["account"]],
+                amount=doubt["amount"],
+                epoch=doubt["epoch"],
+                group=doubt.get("group"),
+                note=doubt.get("note"),
+                resolved_at_ms=doubt.get("resolved_at_ms"),
             )
-        return tuple(views)
+            for doubt in ledger.doubts()
+            if resolved or "note" not in doubt
+        )
+
+    def log_level(self) -> LogLevelName:
+        """The least severe level that is written."""
+        level = logging.getLogger().getEffectiveLevel()
+        if level <= logging.DEBUG:
+            return "debug"
+        if level <= logging.INFO:
+            return "info"
+        return "warning" if level <= logging.WARNING else "error"
 
     def routes(self) -> tuple[StaticRoute, ...]:
         """Every route in force, sorted by prefix."""
@@ -162,7 +237,7 @@ class View:
             address,
             self.router.switch.address,
             self.router.routes,
-            lambda peer: peer in links and links[peer].up,
+            lambda peer: peer in links and links[peer].up and peer not in self.router.drained,
         )
 
     async def ping(self, request: PingRequest) -> PingView:
@@ -234,6 +309,7 @@ class View:
             endpoints=endpoints,
             buffers_max=router.config.limits.buffers_small + router.config.limits.buffers_large,
             commits=commit_times(router.committer.stats) if router.committer else None,
+            last_reload_ms=router.last_reload_ms,
             store_errors=1 if router.state == "fenced" else 0,
             udp_rx_drops=sum(counts.get("kernel_drops", 0) for counts in endpoints.values()),
         )

@@ -51,6 +51,7 @@ TESTED_ELSEWHERE = {
     "ilprouter/daemon": WHOLE,
     "ilprouter/endpoints/": ("tests/unit/endpoints", "inner loops, through their sockets"),
     "ilprouter/ledger/": ("tests/unit/ledger", "through the book and the committer"),
+    "ilprouter/reload": ("tests/integration", "changes a whole router while packets flow"),
     "ilprouter/router": WHOLE,
     "ilprouter/settlement/": ("tests/unit/settlement", "through the admin socket and an engine"),
     "ilprouter/stores/": ("tests/unit/stores", "through the stores built on it"),

@@ -81,6 +81,14 @@ class AdminClient:
         """The JSON answer to a POST. Raises as `get`."""
         return json.loads(self.request("POST", path, json.dumps(body).encode()))
 
+    def send(self, method: str, path: str, body: Any = None, **query: str) -> Any:
+        """The JSON answer to an order; `body` is sent as JSON, {} when there is none. Raises as
+        `get`.
+        """
+        target = f"{path}?{urlencode(query)}" if query else path
+        content = None if method == "GET" else json.dumps({} if body is None else body).encode()
+        return json.loads(self.request(method, target, content))
+
     def request(self, method: str, target: str, body: bytes | None) -> bytes:
         """The body of the answer. Raises as `get`."""
         connection = UnixConnection(self.path, self.timeout_s)

@@ -1,7 +1,7 @@
 """The admin API on its Unix socket and, when asked, on TCP: framing, tokens, errors, health.
 
-Owns sockets and HTTP; what a command does is in commands, who may connect in guard. Never reaches
-into the switch, never on the packet path.
+Owns sockets and HTTP; what there is stands in table, what a command does in commands, who may
+connect in guard. Never reaches into the switch, never on the packet path.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import hmac
-import http
 import ipaddress
 import logging
 import os
@@ -21,13 +20,15 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from ilprouter.admin.commands import COMMANDS, PING_TIMEOUT_MS_MAX, Call, Command, ProblemError
+from ilprouter.admin.commands import Call
 from ilprouter.admin.extension import Extension, Handler
 from ilprouter.admin.guard import DEADLINE_S, Connections, Guard
-from ilprouter.admin.views import RouterView
+from ilprouter.admin.orders import RouterOrders
+from ilprouter.admin.problems import ProblemError
+from ilprouter.admin.table import OPERATIONS, Operation
 from ilprouter.config import Admin
 from ilprouter.config.addresses import split_socket_address
-from ilprouter.errors import AdminError, EndpointError
+from ilprouter.errors import AdminError, EndpointError, StoreError
 
 BODY_BYTES_MAX = 64 * 1024
 OPEN_PATHS = ("/livez", "/readyz", "/healthz")  # a health check has no token
@@ -37,11 +38,11 @@ log = logging.getLogger(__name__)
 class AdminServer:
     """The admin API of one router.
 
-    view    what it shows and orders
+    view    what it shows and does
     admin   the [admin] table
     """
 
-    def __init__(self, view: RouterView, admin: Admin) -> None:
+    def __init__(self, view: RouterOrders, admin: Admin) -> None:
         self.view = view
         self.admin = admin
         self.connections = Connections(admin)
@@ -56,12 +57,13 @@ class AdminServer:
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/healthz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
-        for (method, path), command in COMMANDS.items():
-            handler = self._handler(method, command)
-            if method == "GET":
-                app.router.add_get(path, handler)
+        app.router.add_get("/v1/openapi.json", self._openapi)
+        for operation in sorted(OPERATIONS, key=lambda found: "{" in found.path):
+            handler = self._handler(operation)
+            if operation.method == "GET":
+                app.router.add_get(operation.path, handler)
             else:
-                app.router.add_route(method, path, handler)
+                app.router.add_route(operation.method, operation.path, handler)
         self._app = app
         self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=DEADLINE_S / 2)
 
@@ -71,6 +73,13 @@ class AdminServer:
         for route in extension.routes():
             self._app.router.add_route(route.method, route.path, route.handler)
             self._extra_s[route.handler] = route.extra_s
+
+    def configure(self, admin: Admin) -> None:
+        """Another [admin] table: who may connect from now on, and the token of the next request.
+
+        Addresses do not change while the server runs.
+        """
+        self.admin = self.connections.admin = admin
 
     async def start(self) -> None:
         """Bind and listen.
@@ -128,16 +137,22 @@ class AdminServer:
                 self._check_tcp(request)
             return await handler(request)
         except ProblemError as error:
-            return problem(error.status, error.detail)
+            return problem(error)
         except AdminError as error:
-            return problem(409, str(error))
+            return problem(ProblemError(409, str(error)))
+        except StoreError as error:
+            # What was ordered may or may not be on disk. No status says that, so none is sent.
+            log.error("an admin command was cut off", extra={"error": str(error)})
+            if guard is not None and guard.transport is not None:
+                guard.transport.abort()
+            raise
         except web.HTTPException as error:
             # Routing and body errors of the library: its text is a title, ours says the same.
             headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-            return problem(error.status, error.reason, headers)
+            return problem(ProblemError(error.status, error.reason), headers)
         except Exception:
             log.exception("an admin command failed", extra={"path": request.path})
-            return problem(500, "the command failed; the log has the reason")
+            return problem(ProblemError(500, "the command failed; the log has the reason"))
 
     def _check_tcp(self, request: web.Request) -> None:
         """What a Unix socket's permissions do, done for TCP."""
@@ -158,19 +173,36 @@ class AdminServer:
         if expected is not None or False in opinions:
             raise ProblemError(401, "a valid bearer token is needed")
 
-    def _handler(self, method: str, command: Command) -> Handler:
+    def _handler(self, operation: Operation) -> Handler:
+        parts = operation.path.count("{")
+
         async def handle(request: web.Request) -> web.StreamResponse:
             body = b""
-            if method != "GET":
+            if operation.method != "GET":
+                # Also without a body: a web page cannot send this type to another site unasked.
                 if request.content_type != "application/json":
                     raise ProblemError(415, "the body is application/json")
                 body = await request.read()
                 guard = self.connections.of(request.protocol)
                 if guard is not None:
-                    guard.extend(DEADLINE_S + PING_TIMEOUT_MS_MAX / 1000)
-            return answer(await command(self.view, Call(dict(request.query), body)))
+                    guard.extend(operation.seconds)
+            for name in request.query:
+                if name not in operation.query:
+                    known = ", ".join(operation.query) or "none"
+                    raise ProblemError(400, f"the query has {name[:64]!r}; known here: {known}")
+            path = dict(request.match_info) if parts else {}
+            call = Call(path, dict(request.query), body, request.headers.get("If-Match"))
+            found = answer(await operation.run(self.view, call))
+            found.headers["ETag"] = self.view.etag()
+            return found
 
         return handle
+
+    async def _openapi(self, request: web.Request) -> web.StreamResponse:
+        # Made at the first request: most routers are never asked.
+        from ilprouter.admin.openapi import document
+
+        return answer(document())
 
     async def _livez(self, request: web.Request) -> web.StreamResponse:
         """The event loop answers, so the process lives."""
@@ -205,18 +237,12 @@ def answer(body: Any, status: int = 200) -> web.Response:
     )
 
 
-def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> web.Response:
+def problem(error: ProblemError, headers: dict[str, str] | None = None) -> web.Response:
     """An error answer, RFC 9457."""
-    body = {
-        "type": "about:blank",
-        "title": http.HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-    }
-    more = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    more = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
     return web.Response(
-        body=msgspec.json.encode(body),
-        status=status,
+        body=msgspec.json.encode(error.body()),
+        status=error.status,
         headers={"Content-Type": "application/problem+json", **more, **(headers or {})},
     )
 

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from ilprouter.admin.commands import ProblemError
 from ilprouter.admin.extension import Route
+from ilprouter.admin.problems import ProblemError
 from ilprouter.errors import (
     AmountOverflowError,
     IdempotencyConflictError,

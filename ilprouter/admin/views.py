@@ -6,13 +6,14 @@ the JSON (they may exceed 64 bits); every other number is an integer in the unit
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
 from ilprouter.routing.table import StaticRoute
 from ilprouter.routing.trace import Trace
 
+LogLevelName = Literal["debug", "info", "warning", "error"]
 State = Literal["starting", "ready", "draining", "fenced", "stopped"]
 
 
@@ -54,6 +55,8 @@ class PeerView(Struct, frozen=True, kw_only=True):
 
     up        can packets be sent to it now?
     room      requests it takes now; 0 means busy (T02)
+    draining  it takes no new packets in either direction, by an operator's order
+    open_in   Prepares of the peer that have no answer yet; open_out: ours to it
     packets   counters since start: prepares_in, prepares_out, fulfills_in, fulfills_out,
               rejects_in, rejects_out, bytes_in, bytes_out; as Link.counters()
     endpoint_counters   what the transport counts for this link, by name
@@ -66,6 +69,9 @@ class PeerView(Struct, frozen=True, kw_only=True):
     asset_scale: int
     up: bool
     room: int
+    draining: bool = False
+    open_in: int = 0
+    open_out: int = 0
     packets: dict[str, int]
     endpoint_counters: dict[str, int] = {}
 
@@ -78,6 +84,7 @@ class AccountView(Struct, frozen=True, kw_only=True):
     peer_owes       fulfilled_in - voided_in - settled_in, when above zero
     we_owe          fulfilled_out - settled_out and what it prepaid, when above zero
     hold_in         value of its Prepares in flight; hold_out of ours to it
+    configured      False when the peer was removed and its books are all that is left
     """
 
     name: str
@@ -95,6 +102,7 @@ class AccountView(Struct, frozen=True, kw_only=True):
     settled_out: str
     voided_in: str
     frozen: bool = False
+    configured: bool = True
 
 
 class PingRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -177,11 +185,71 @@ class Metrics(Struct, frozen=True, kw_only=True):
     rate_ages_seconds: dict[str, float] = {}
 
 
+class PeerDetail(Struct, frozen=True, kw_only=True):
+    """One peer with its terms.
+
+    file         the file that defines it; None when only an order of this run does
+    definition   its table as the configuration has it in force, tokens as (hidden)
+    """
+
+    peer: PeerView
+    file: str | None
+    definition: dict[str, Any]
+
+
+class RateView(Struct, frozen=True, kw_only=True):
+    """The price of one asset: base currency per whole unit, an exact decimal or "n/d"."""
+
+    code: str
+    price: str
+
+
+class DoubtView(Struct, frozen=True, kw_only=True):
+    """What a crash left open with one account, until somebody has compared the books.
+
+    id        names it in orders
+    kind      lease: what the peer may claim at most that we do not know; undelivered: charged, and
+              its Fulfill may not have reached the peer
+    amount    decimal text, units of the account
+    epoch     incarnation of the router that crashed; group: of the charge, for kind undelivered
+    note      what the operator found; None while it is open
+    """
+
+    id: str
+    kind: str
+    account: str
+    amount: str
+    epoch: int
+    group: int | None = None
+    note: str | None = None
+    resolved_at_ms: int | None = None
+
+
 class RouterView(Protocol):
     """What the daemon shows.
 
     Called on the router's event loop: each call reads counters and returns.
     """
+
+    def etag(self) -> str:
+        """Names the configuration in force: another after each change and at each start."""
+        ...
+
+    def peer_detail(self, name: str) -> PeerDetail | None:
+        """One peer; None when there is none of that name."""
+        ...
+
+    def rates(self) -> tuple[RateView, ...]:
+        """The prices in force, in the order of the configuration."""
+        ...
+
+    def doubts(self, resolved: bool) -> tuple[DoubtView, ...]:
+        """What crashes left open, oldest first; with `resolved` also what is closed."""
+        ...
+
+    def log_level(self) -> LogLevelName:
+        """The least severe level that is written."""
+        ...
 
     def status(self) -> Status:
         """The router in one page."""

@@ -3,8 +3,9 @@
 Owns shapes, bounds and rules; opens no socket and starts nothing.
 """
 
+from ilprouter.config.documents import examine, load
 from ilprouter.config.links import HttpLink, HttpListen, UdpLink, UdpListen
-from ilprouter.config.load import examine, load, parse
+from ilprouter.config.load import parse
 from ilprouter.config.pipeline import Stage, stages
 from ilprouter.config.secret import Secret
 from ilprouter.config.types import (

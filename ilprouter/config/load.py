@@ -1,6 +1,6 @@
-"""File and conf.d to Config: read, validate, merge, read secret files, check.
+"""One file to a checked table: read, parse, validate, read secret files.
 
-Never opens a socket and changes no file.
+Never opens a socket and changes no file; which files there are is in documents.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from ilprouter.config.checks import RULES, advice
+from ilprouter.config.checks import RULES
 from ilprouter.config.errors import explain
 from ilprouter.config.origins import Origins
 from ilprouter.config.secret import Secret
@@ -36,43 +36,6 @@ PATHS = {
 }
 
 Warn = Callable[[str], None]
-
-
-def load(path: str | os.PathLike[str], warn: Warn | None = None) -> Config:
-    """The configuration of a file and of `conf.d/*.toml` beside it.
-
-    path     the main file
-    warn     told of what works but is probably not meant; the log of this module when None
-    raises   ConfigError, the first problem found; nothing else for any content of the files
-    """
-    config, breaches = examine(path, warn)
-    if breaches:
-        raise breaches[0]
-    return config
-
-
-def examine(
-    path: str | os.PathLike[str], warn: Warn | None = None
-) -> tuple[Config, list[ConfigError]]:
-    """As `load`, with every broken rule between keys instead of the first.
-
-    raises   ConfigError for what keeps the file from being read at all: syntax, a wrong or unknown
-    key
-    """
-    tell = warn or logging.getLogger(__name__).warning
-    main = Path(path)
-    origins = Origins(str(main))
-    for file in [main, *sorted(main.parent.glob("conf.d/*.toml"))]:
-        raw = read(file)
-        convert(str(file), raw)
-        resolve(file, raw, tell)
-        origins.add(str(file), raw)
-    config = convert(origins.main, origins.merged)
-    breaches = [breach for rule in RULES for breach in rule(config, origins)]
-    if not breaches:
-        for line in advice(config):
-            tell(line)
-    return config, breaches
 
 
 def parse(text: str, name: str = "<text>") -> Config:

@@ -1,12 +1,13 @@
 """Configuration as text: the effective one as TOML or JSON, a commented default, the JSON Schema.
 
-Owns the writing; tokens are never written, whoever asks.
+Owns the writing. A Secret is never written, whoever asks.
 """
 
 from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -73,6 +74,20 @@ def effective(config: Config) -> str:
                 lines.append(f"# outgoing: {' > '.join(order['outgoing']) or 'no stage'}")
             lines += entries(item)
     return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def document(raw: Mapping[str, Any]) -> str:
+    """Tables as a file has them: [table] and [[list]], tables inside inline, keys in their order.
+
+    raw   of checked values: text, integers, booleans, lists and tables of them. Tokens that came
+          as text are written as text: this is for a file that only the router may read
+    """
+    lines: list[str] = []
+    for section, part in raw.items():
+        for item in part if isinstance(part, list) else (part,):
+            header = f"[[{section}]]" if isinstance(part, list) else f"[{section}]"
+            lines += [header, *entries(item), ""]
+    return "\n".join(lines)
 
 
 def entries(table: dict[str, Any]) -> list[str]:

@@ -20,7 +20,7 @@ from ilprouter.endpoints.http_link import HttpLink
 from ilprouter.endpoints.http_server import ServerConnection
 from ilprouter.errors import EndpointError
 
-__all__ = ["HttpEndpoint", "HttpLimits", "HttpLink"]
+__all__ = ["HttpEndpoint", "HttpLimits", "HttpLink", "split_url"]
 
 log = logging.getLogger(__name__)
 
@@ -164,11 +164,18 @@ class HttpEndpoint(Endpoint):
         """
         self.core.register(link, incoming_tokens)
 
-    async def remove_link(self, link: HttpLink) -> None:
-        """Forget a peer: its tokens at once; connections to it close when they are idle."""
+    def detach_link(self, link: HttpLink) -> Dialer | None:
+        """Forget a peer's name and tokens at once, so that another link can have them.
+
+        returns   what still connects to the peer, to be stopped; requests in flight finish
+        """
         self.core.forget(link)
         self.links.pop(link.name, None)
-        dialer = self._dialers.pop(link.name, None)
+        return self._dialers.pop(link.name, None)
+
+    async def remove_link(self, link: HttpLink) -> None:
+        """Forget a peer: its tokens at once; connections to it close when they are idle."""
+        dialer = self.detach_link(link)
         if dialer is not None:
             await dialer.stop()
 

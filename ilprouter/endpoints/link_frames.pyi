@@ -1,6 +1,7 @@
 from ilprouter.core.endpoint import Endpoint, Link
 
 class FrameLink(Link):
+    def set_in_flight(self, in_flight: int, open_max: int) -> None: ...
     @property
     def endpoint(self) -> Endpoint: ...
     @property

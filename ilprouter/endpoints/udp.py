@@ -15,7 +15,7 @@ from ilprouter.core.endpoint import Pool, Round
 from ilprouter.endpoints.udp_socket import UdpLink, UdpSocket
 from ilprouter.errors import EndpointError
 
-__all__ = ["UdpEndpoint", "UdpLink"]
+__all__ = ["UdpEndpoint", "UdpLink", "open_max_of"]
 
 # Linux's numbers, for names that Python's socket module does not have.
 _UDP_SEGMENT = 103
@@ -126,7 +126,7 @@ class UdpEndpoint(UdpSocket):
             raise EndpointError(f"{remote} has no port")
         self._check_protected(host, remote)
         if open_max is None:
-            open_max = min(4 * in_flight, 65536)
+            open_max = open_max_of(in_flight)
         link = UdpLink(self, name, remote, str(host).encode(), port, in_flight, open_max)
         self.admit(link)
         return link
@@ -201,6 +201,11 @@ class UdpEndpoint(UdpSocket):
             self._slow = self._loop.call_later(self._heartbeat_s, self._on_slow)
         if self.tick(True):
             self.on_active()
+
+
+def open_max_of(in_flight: int) -> int:
+    """Requests of a peer whose state is kept by default, for a link with that `in_flight`."""
+    return min(4 * in_flight, 65536)
 
 
 def _split(address: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]:

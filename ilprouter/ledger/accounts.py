@@ -132,6 +132,24 @@ class Ledger:
         self.booted = True
         return head
 
+    def check_account(self, name: str, asset_code: str, asset_scale: int) -> Account | None:
+        """The account of that name, None when there is none yet.
+
+        raises   ConfigError when it exists in another asset: money does not change its unit
+        """
+        if (known := self._names.get(name)) is None:
+            return None
+        account = self._account(name, known)
+        if (account.asset_code, account.asset_scale) != (asset_code, asset_scale):
+            kept = f"{account.asset_code}/{account.asset_scale}"
+            raise ConfigError(
+                "",
+                f"peer {name!r}: asset",
+                f"{asset_code}/{asset_scale}",
+                f"{kept}, in which its account is kept; a new asset needs a new name",
+            )
+        return account
+
     def open_account(self, name: str, asset_code: str, asset_scale: int) -> Account:
         """The account of that name, created when it does not exist; without limits nothing passes
         (`set_limits`).
@@ -141,16 +159,7 @@ class Ledger:
         raises   ConfigError when the account exists in another asset: money does not change its
                  unit
         """
-        if (known := self._names.get(name)) is not None:
-            account = self._account(name, known)
-            if (account.asset_code, account.asset_scale) != (asset_code, asset_scale):
-                kept = f"{account.asset_code}/{account.asset_scale}"
-                raise ConfigError(
-                    "",
-                    f"peer {name!r}: asset",
-                    f"{asset_code}/{asset_scale}",
-                    f"{kept}, in which its account is kept; a new asset needs a new name",
-                )
+        if (account := self.check_account(name, asset_code, asset_scale)) is not None:
             return account
         number = self._next_number
         if number >= self.book.accounts_max:
@@ -228,11 +237,31 @@ class Ledger:
         ]
 
     def doubts(self) -> list[dict[str, Any]]:
-        """What crashes left open, oldest first; see `_note_doubts`."""
+        """What crashes left open, oldest first; see `_note_doubts`. `id` names one of them."""
         return [
-            {"epoch": int.from_bytes(key[:8], "big"), **msgspec.json.decode(value)}
+            {
+                "id": key.hex(),
+                "epoch": int.from_bytes(key[:8], "big"),
+                **msgspec.json.decode(value),
+            }
             for key, value in self.store.read("doubt")
         ]
+
+    def resolve_doubt(self, name: str, note: str) -> None:
+        """Close a doubt with what the operator found; durable with the open group.
+
+        name     its `id`
+        raises   KeyError when there is none
+        """
+        try:
+            key = bytes.fromhex(name)
+        except ValueError:
+            raise KeyError(name) from None
+        value = self.store.get("doubt", key)
+        if value is None:
+            raise KeyError(name)
+        entry = {**msgspec.json.decode(value), "note": note, "resolved_at_ms": now_ms()}
+        self.journal.ride("doubt", [(key, msgspec.json.encode(entry))])
 
     def clock_went_back(self) -> int:
         """Milliseconds by which the wall clock is behind the last commit; 0 when it is not."""

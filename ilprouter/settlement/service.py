@@ -62,23 +62,60 @@ class Settlements:
         self.session = open_session()
         self.settlers: dict[str, Settler] = {}
         self.by_number: dict[int, Settler] = {}
-        gates: dict[str, asyncio.Semaphore] = {}
+        self.gates: dict[str, asyncio.Semaphore] = {}
+        self.changing = asyncio.Lock()
+        self.changes: set[asyncio.Task[None]] = set()
         for peer in config.peers:
-            if peer.settlement is None or peer.balance.model != "local":
-                continue
-            account = ledger.account(peer.name)
-            engines = tuple(
-                Engine(
-                    self.session,
-                    url,
-                    peer.settlement.outgoing_token,
-                    gates.setdefault(url, asyncio.Semaphore(ORDERS_PER_ENGINE)),
-                )
-                for url in (peer.settlement.engine, *peer.settlement.standby_engines)
+            if settles(peer):
+                self.add(self.build(peer))
+
+    def build(self, peer: Peer) -> Settler:
+        """The settler of a peer that has an engine."""
+        if peer.settlement is None:
+            raise ValueError(f"peer {peer.name} has no engine")
+        engines = tuple(
+            Engine(
+                self.session,
+                url,
+                peer.settlement.outgoing_token,
+                self.gates.setdefault(url, asyncio.Semaphore(ORDERS_PER_ENGINE)),
             )
-            settler = Settler(peer, account, ledger, self.outbox, engines, self.capacities.spend)
-            self.settlers[peer.name] = settler
-            self.by_number[account.number] = settler
+            for url in (peer.settlement.engine, *peer.settlement.standby_engines)
+        )
+        account = self.ledger.account(peer.name)
+        return Settler(peer, account, self.ledger, self.outbox, engines, self.capacities.spend)
+
+    def add(self, settler: Settler) -> None:
+        """Make a settler findable."""
+        self.settlers[settler.account.name] = settler
+        self.by_number[settler.account.number] = settler
+
+    def take_up(self, before: Config, after: Config) -> None:
+        """Another configuration: terms, engines and thresholds of its peers, from now on."""
+        self.peers.clear()
+        self.peers.update({peer.name: peer for peer in after.peers})
+        for name, record in self.capacities.records.items():
+            if name in self.peers:
+                self.apply_capacity(name, record.amount)
+        task = asyncio.ensure_future(self.rearrange())
+        self.changes.add(task)
+        task.add_done_callback(self.changes.discard)
+
+    async def rearrange(self) -> None:
+        """Make the settlers those of the peers. One that changes ends before its successor starts:
+        two would send one order twice at once.
+        """
+        async with self.changing:
+            for name in {*self.settlers, *self.peers}:
+                peer, settler = self.peers.get(name), self.settlers.get(name)
+                if settler is not None and peer is not None and terms(peer) == terms(settler.peer):
+                    continue
+                if settler is not None:
+                    await settler.close()
+                    del self.settlers[name], self.by_number[settler.account.number]
+                if peer is not None and settles(peer):
+                    self.add(fresh := self.build(peer))
+                    fresh.start()
 
     def start(self) -> None:
         """Deliver what earlier runs left (same keys), watch thresholds."""
@@ -89,6 +126,9 @@ class Settlements:
     async def close(self) -> None:
         """Stop requests. Nothing is lost: what was ordered is delivered after the next start."""
         self.committer.on_due = None
+        for task in tuple(self.changes):
+            task.cancel()
+            await asyncio.wait([task])
         self.capacities.close()
         await asyncio.gather(*(settler.close() for settler in self.settlers.values()))
         await self.session.close()
@@ -225,6 +265,16 @@ class Settlements:
             credit_limit=balance.credit_limit,
             own_limit=max(LIMIT_MIN, min(known)) if known else None,
         )
+
+
+def settles(peer: Peer) -> bool:
+    """Has the peer books that an engine settles?"""
+    return peer.settlement is not None and peer.balance.model == "local"
+
+
+def terms(peer: Peer) -> tuple[object, ...]:
+    """What a settler is built from."""
+    return (peer.settlement, peer.balance, peer.asset)
 
 
 def planned(settler: Settler, units: int) -> SettlementView:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ilprouter.config.load import load
+from ilprouter.config import load
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 

@@ -73,11 +73,13 @@ cdef extern from "ilp_session.h" nogil:
         int64_t rto_ns
     ctypedef struct ilp_window:
         uint32_t used
+        uint32_t open_max
     ctypedef struct ilp_session:
         void (*wake)(ilp_session *session) noexcept nogil
         void *owner
         uint64_t local
         uint64_t remote
+        uint32_t in_flight
         ilp_window out
         ilp_window c_in "in"
         ilp_rtt request_rtt
@@ -100,6 +102,7 @@ cdef extern from "ilp_session.h" nogil:
     bint ilp_session_wants(const ilp_session *session)
     void ilp_session_tick(ilp_session *session)
     bint ilp_session_busy(const ilp_session *session)
+    void ilp_requester_room(ilp_session *session)
 
 
 cdef extern from "udp_batch.h" nogil:

@@ -311,6 +311,13 @@ cdef class HttpLink(Link):
             + b"\r\ncontent-type: application/octet-stream\r\naccept: application/octet-stream\r\ncontent-length: "
         )
 
+    def set_in_flight(self, unsigned int in_flight):
+        """Change how many requests to the peer may be unanswered, from the next one on."""
+        self.state.in_flight_max = in_flight
+        self.core.round.begin()
+        link_refresh(&self.state)
+        self.core.round.finish()
+
     def on_wanted(self, dialer):
         """Call `dialer()` whenever another connection would be of use."""
         self.dialer = dialer

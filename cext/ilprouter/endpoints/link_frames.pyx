@@ -25,6 +25,7 @@ from ilprouter.bindings.frames cimport (
     ilp_frame_ack_range,
     ilp_frame_next,
     ilp_frames_check,
+    ilp_requester_room,
     ilp_session_clear,
     ilp_session_free,
     ilp_session_init,
@@ -110,6 +111,18 @@ cdef class FrameLink(Link):
         if self.ready:
             ilp_session_clear(&self.session)
             ilp_session_free(&self.session)
+
+    def set_in_flight(self, uint32_t in_flight, uint32_t open_max):
+        """Change the bounds of open requests, ours and the peer's, while the link works.
+
+        What is open already beyond a lower bound stays; new requests wait until it is over. Raises ValueError out of range.
+        """
+        if not (1 <= in_flight <= ILP_WINDOW_OPEN_MAX and 1 <= open_max <= ILP_WINDOW_OPEN_MAX):
+            raise ValueError(f"in_flight = {in_flight}, open_max = {open_max}; accepted: 1 to {ILP_WINDOW_OPEN_MAX}")
+        self.session.in_flight = in_flight
+        self.session.out.open_max = in_flight
+        self.session.c_in.open_max = open_max
+        ilp_requester_room(&self.session)
 
     @property
     def session_id(self):

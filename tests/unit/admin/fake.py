@@ -1,13 +1,20 @@
-"""A router that is not there: fixed answers for the admin API's tests."""
+"""A router that is not there: fixed answers for the admin API's tests, and a list of orders."""
 
+from msgspec import structs
+
+from ilprouter.admin.orders import Applied
+from ilprouter.admin.problems import ProblemError
 from ilprouter.admin.views import (
     AccountView,
     CommitTimes,
+    DoubtView,
     Metrics,
+    PeerDetail,
     PeerPipeline,
     PeerView,
     PingRequest,
     PingView,
+    RateView,
     RejectCount,
     Status,
 )
@@ -19,12 +26,14 @@ ROUTES = (StaticRoute("", "up", "parent"), StaticRoute("g.acme.alice", "alice", 
 
 
 class FakeRouter:
-    """Implements RouterView; `state` and `reasons` are the test's to change."""
+    """Implements RouterOrders. `state` and `reasons` are the test's to change, `orders` came in."""
 
     def __init__(self, state="ready", reasons=()):
         self.state = state
         self.reasons = reasons
         self.pings = []
+        self.orders = []
+        self.frozen = False
 
     def status(self):
         return Status(
@@ -90,6 +99,7 @@ class FakeRouter:
                 settled_in="0",
                 settled_out="0",
                 voided_in="0",
+                frozen=self.frozen,
             ),
         )
 
@@ -129,3 +139,76 @@ class FakeRouter:
             last_reload_ms=1_700_000_000_500,
             rate_ages_seconds={"XRP": 2.5},
         )
+
+    def etag(self):
+        return '"1-1"'
+
+    def peer_detail(self, name):
+        if name != "alice":
+            return None
+        return PeerDetail(peer=self.peers()[0], file="/etc/x.toml", definition={"name": "alice"})
+
+    def rates(self):
+        return (RateView(code="XRP", price="0.52"),)
+
+    def doubts(self, resolved):
+        doubt = DoubtView(id="00ff", kind="lease", account="alice", amount="7", epoch=6)
+        return (doubt, structs.replace(doubt, id="01ff", note="paid")) if resolved else (doubt,)
+
+    def log_level(self):
+        return "info"
+
+    def applied(self, order, *what, how):
+        """Remember an order, or refuse it: 404 for "nobody", 412 for another If-Match."""
+        if how.if_match not in (None, self.etag()):
+            raise ProblemError(412, "changed")
+        if what and what[0] == "nobody":
+            raise ProblemError(404, "there is no nobody")
+        if not how.dry_run:
+            self.orders.append((order, *what))
+        return Applied(dry_run=how.dry_run, persisted=how.persist, changes=())
+
+    async def add_peer(self, definition, how):
+        return self.applied("add_peer", definition, how=how)
+
+    async def put_peer(self, name, definition, how):
+        return self.applied("put_peer", name, definition, how=how)
+
+    async def patch_peer(self, name, patch, how):
+        return self.applied("patch_peer", name, patch, how=how)
+
+    async def remove_peer(self, name, how):
+        return self.applied("remove_peer", name, how=how)
+
+    async def put_route(self, order, how):
+        return self.applied("put_route", order.prefix, order.peer, how=how)
+
+    async def remove_route(self, prefix, how):
+        return self.applied("remove_route", prefix, how=how)
+
+    async def put_rates(self, order, how):
+        return self.applied("put_rates", order.rates, how=how)
+
+    async def reload(self, how):
+        return self.applied("reload", how=how)
+
+    async def freeze(self, name, frozen, how):
+        self.applied("freeze", name, frozen, how=how)
+        self.frozen = frozen and not how.dry_run
+        return self.accounts()[0]
+
+    async def drain_peer(self, name, draining, how):
+        self.applied("drain_peer", name, draining, how=how)
+        return self.peers()[0]
+
+    async def drain(self, draining, how):
+        self.applied("drain", draining, how=how)
+        return self.status()
+
+    async def resolve_doubt(self, name, note, how):
+        self.applied("resolve_doubt", name, note, how=how)
+        return structs.replace(self.doubts(False)[0], note=note, resolved_at_ms=1)
+
+    async def set_log_level(self, level, how):
+        self.applied("set_log_level", level, how=how)
+        return level

@@ -117,11 +117,11 @@ async def test_ping(session, router):
 @pytest.mark.parametrize(
     ("body", "status", "detail"),
     [
-        (b"", 400, "the body is not a ping request"),
-        (b"{", 400, "the body is not a ping request"),
-        (b"[" * 60_000, 400, "the body is not a ping request"),
-        (b'{"adress": "g.x"}', 400, "the body is not a ping request"),
-        (b'{"address": "\xff"}', 400, "the body is not a ping request"),
+        (b"", 400, "the body is not what is wanted here"),
+        (b"{", 400, "the body is not what is wanted here"),
+        (b"[" * 60_000, 400, "the body is not what is wanted here"),
+        (b'{"adress": "g.x"}', 400, "the body is not what is wanted here"),
+        (b'{"address": "\xff"}', 400, "the body is not what is wanted here"),
         (b'{"address": "nonsense"}', 400, "address is not an ILP address"),
         (b'{"address": "g.x\\n"}', 400, "address is not an ILP address"),
         (b'{"address": "g.x", "amount": -1}', 400, "amount is an integer from 0"),
