@@ -126,7 +126,7 @@ def _pairs() -> list[Scenario]:
         for name, incoming, outgoing, window in kinds
         for profile, depth in (
             ("core", 1),
-            ("connector", 4 if outgoing == incoming == "udp" else 1),
+            ("connector", 4 if outgoing == incoming == "udp" else 2),
         )
     ]
 

@@ -21,7 +21,7 @@ from ilprouter.ledger.layout import KIND_GROUP, KIND_STOP, Head
 __all__ = ["BUCKETS_MS", "Barrier", "CommitStats", "GroupCommitter"]
 
 BUCKETS_MS = (0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 5000)
-LARGE_GROUP = 500  # packets in a group that lengthen the interval by one more
+LARGE_GROUP = 100  # packets in a group that lengthen the interval by one more
 SPACING_MAX = 2.0
 
 
