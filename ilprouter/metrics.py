@@ -59,6 +59,7 @@ class RouterCollector(Collector):
         yield from router(metrics)
         yield from links(metrics)
         yield from accounts(metrics)
+        yield from settlement(metrics)
         yield from store(metrics)
 
 
@@ -167,6 +168,24 @@ def accounts(metrics: Metrics) -> Iterator[Metric]:
         for family, field in families:
             family.add_metric([account.name, account.asset_code], float(getattr(account, field)))
     yield from (family for family, _ in families)
+
+
+def settlement(metrics: Metrics) -> Iterator[Metric]:
+    """Orders that wait, and how old the engines' word is."""
+    waiting = GaugeMetricFamily(
+        "ilprouter_settlement_open", "1 while an order is not done.", labels=["account", "state"]
+    )
+    for account, state in metrics.settlements_open:
+        waiting.add_metric([account, state], 1)
+    yield waiting
+    ages = GaugeMetricFamily(
+        "ilprouter_settlement_capacity_age_seconds",
+        "Age of what an engine said it can settle.",
+        labels=["account"],
+    )
+    for account, age in metrics.capacity_ages_seconds.items():
+        ages.add_metric([account], age)
+    yield ages
 
 
 def store(metrics: Metrics) -> Iterator[Metric]:

@@ -297,6 +297,7 @@ class View:
         endpoints = {
             name: endpoint.counters() for name, endpoint in router.transports.endpoints.items()
         }
+        settlements = router.settlements
         return Metrics(
             status=self.status(),
             peers=self.peers(),
@@ -312,4 +313,6 @@ class View:
             last_reload_ms=router.last_reload_ms,
             store_errors=1 if router.state == "fenced" else 0,
             udp_rx_drops=sum(counts.get("kernel_drops", 0) for counts in endpoints.values()),
+            settlements_open=settlements.open_states() if settlements else (),
+            capacity_ages_seconds=settlements.capacities.ages() if settlements else {},
         )

@@ -225,7 +225,7 @@ typedef struct ledger_book {
     ledger_house *houses;
     uint32_t assets_max;
     uint32_t blocks_max;
-    uint32_t *due;         /* accounts whose watch line was reached, each once, until they are taken */
+    uint32_t *due; /* accounts whose watch line was reached, each once, until they are taken */
     uint32_t due_count;
     uint32_t accounts_end; /* one past the highest account number in use */
     uint8_t *unfolded;     /* per row block: changed since its last fold */

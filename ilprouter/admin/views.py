@@ -169,6 +169,8 @@ class Metrics(Struct, frozen=True, kw_only=True):
     switch            the switch's own counters by name, e.g. answers_unknown, fulfills_late, voids
     endpoints         counters of each transport by name
     rate_ages_seconds age of each asset's price; empty with fixed prices
+    settlements_open  orders that are not done: (account, state), at most one for each account
+    capacity_ages_seconds   since each account's engine said what it can settle; fresh ones only
     """
 
     status: Status
@@ -183,6 +185,8 @@ class Metrics(Struct, frozen=True, kw_only=True):
     udp_rx_drops: int = 0
     last_reload_ms: int | None = None
     rate_ages_seconds: dict[str, float] = {}
+    settlements_open: tuple[tuple[str, str], ...] = ()
+    capacity_ages_seconds: dict[str, float] = {}
 
 
 class PeerDetail(Struct, frozen=True, kw_only=True):

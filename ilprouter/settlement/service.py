@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
@@ -32,6 +33,7 @@ ORDERS_PER_ENGINE = 16  # requests at once; an order more waits for its turn
 U64_MAX = 2**64 - 1
 LIMIT_MIN = -(2**62)
 DIGITS = re.compile(r"[0-9]{1,20}")
+log = logging.getLogger(__name__)
 
 # (account, data, seconds) -> the answer of the peer's engine. Raises MessageError.
 SendMessage = Callable[[str, bytes, float], Awaitable[bytes]]
@@ -120,6 +122,11 @@ class Settlements:
     def start(self) -> None:
         """Deliver what earlier runs left (same keys), watch thresholds."""
         self.committer.on_due = self.on_due
+        for order in self.orphans():
+            log.error(
+                "a settlement has no engine any more",
+                extra={"account": order.account, "id": order.id, "units": order.debit},
+            )
         for settler in self.settlers.values():
             settler.start()
 
@@ -242,6 +249,10 @@ class Settlements:
         """Open orders and the last ones that are done, oldest first."""
         orders = sorted(self.outbox.orders.values(), key=lambda order: order.seq)
         return tuple(map(show, orders))
+
+    def open_states(self) -> tuple[tuple[str, str], ...]:
+        """(account, state) of every order that is not done."""
+        return tuple((order.account, order.state) for order in self.outbox.open.values())
 
     def orphans(self) -> Iterator[Order]:
         """Open orders whose peer has no engine (any more): they are kept, and nobody delivers."""

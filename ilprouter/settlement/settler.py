@@ -143,7 +143,7 @@ class Settler:
         if (held := self.outbox.open.get(self.account.name)) is not None:
             raise AdminError(
                 f"a settlement with {self.account.name} is {held.state} already",
-                f"Wait for {held.id}, or look at it with `ilprouter settlement list`.",
+                f"Wait for {held.id}, or see GET /v1/settlements.",
             )
         quantity, debit = whole_units(units, self.account.asset_scale, self.scale)
         if not 0 < debit <= U64_MAX:

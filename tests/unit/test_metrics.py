@@ -37,6 +37,8 @@ def test_counters_carry_their_labels_and_values():
     assert value("config_last_reload_successful") == 1
     assert value("config_last_reload_success_timestamp_seconds") == 1_700_000_000.5
     assert value("rate_age_seconds", asset="XRP") == 2.5
+    assert value("settlement_open", account="alice", state="parked") == 1
+    assert value("settlement_capacity_age_seconds", account="alice") == 1.5
     assert value("account_hold_in", account="alice", asset="USD") == 5
 
 

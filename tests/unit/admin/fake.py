@@ -138,6 +138,8 @@ class FakeRouter:
             udp_rx_drops=4,
             last_reload_ms=1_700_000_000_500,
             rate_ages_seconds={"XRP": 2.5},
+            settlements_open=(("alice", "parked"),),
+            capacity_ages_seconds={"alice": 1.5},
         )
 
     def etag(self):
