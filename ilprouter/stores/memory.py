@@ -44,7 +44,7 @@ class MemoryStore:
 
     def first(self, table: str, count: int) -> Sequence[Item]:
         """The first `count` items of a table, by ascending key."""
-        return heapq.nsmallest(count, self._tables[table].items())
+        return heapq.nsmallest(count, list(self._tables[table].items()))
 
     def commit(self, batch: Batch) -> None:
         """Apply a batch: everything is checked before anything changes."""
