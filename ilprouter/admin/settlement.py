@@ -121,7 +121,7 @@ class SettlementRoutes:
             return cut(request)
 
     async def retry(self, request: web.Request) -> web.StreamResponse:
-        """Try an order again now. The body is ignored; its type keeps web pages from sending one."""
+        """Try an order again now. The body is ignored; its type keeps web pages out."""
         await read_body(request, "application/json", ORDER_BYTES_MAX, 413)
         try:
             return reply(await self.settlements.retry(request.match_info["id"]))

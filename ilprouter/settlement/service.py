@@ -269,6 +269,8 @@ class Settlements:
 
     def apply_capacity(self, account: str, limit: int | None) -> None:
         """The most we may owe: the configured limit, or less while the engine has less."""
+        if account not in self.peers:
+            return  # the peer was removed while the record was fresh
         balance = self.peers[account].balance
         known = [value for value in (balance.we_owe_limit, limit) if value is not None]
         self.ledger.set_limits(

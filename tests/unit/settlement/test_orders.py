@@ -4,6 +4,7 @@ import asyncio
 import uuid
 
 import aiohttp
+import msgspec
 import pytest
 
 from ilprouter.settlement import settler as settler_module
@@ -379,6 +380,15 @@ async def test_capacity_lowers_what_we_may_owe_while_it_is_fresh(tmp_path, store
         assert node.settlements.capacities.ages() == {}
         for amount, ttl_ms in (("-1", 10), ("1", 0), ("1", 10**9), (1, 10)):
             assert await push(amount, ttl_ms) == 400
+
+
+async def test_a_record_of_a_peer_that_was_removed_ends_quietly(tmp_path, store, engine):
+    async with Node(tmp_path, store, toml(engine)) as node:
+        node.settlements.push_capacity("alice", 10, 20)
+        node.settlements.take_up(node.config, msgspec.structs.replace(node.config, peers=()))
+        await until(lambda: not node.settlements.settlers)
+        await until(lambda: node.settlements.capacities.ages() == {})
+        assert (await node.post("/v1/accounts/alice/settle", {}))[0] == 404
 
 
 async def test_the_list_shows_states_and_forgets_the_oldest(tmp_path, store, engine):
