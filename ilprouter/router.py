@@ -29,6 +29,7 @@ from ilprouter.endpoints.loopback import LoopbackEndpoint, LoopbackLink
 from ilprouter.errors import StoreError
 from ilprouter.ledger.accounts import Ledger
 from ilprouter.ledger.groups import GroupCommitter
+from ilprouter.ledger.upkeep import Upkeep
 from ilprouter.orders import Orders
 from ilprouter.rates.book import RateBook
 from ilprouter.reload import open_account, price_table, set_limits
@@ -46,6 +47,8 @@ log = logging.getLogger(__name__)
 
 # Overdue packets are looked for this often while any is in flight: R00 leaves within 14 ms.
 TICK_S = 0.01
+# A clock that is disciplined, not set, may be this much behind the last commit (M15).
+CLOCK_BACK_MS = 1000
 
 
 class Router:
@@ -100,6 +103,8 @@ class Router:
         self.settlements: Settlements | None = None
         self.routes: tuple[StaticRoute, ...] = build_routes(config, config.node.address)
         self.ticking: asyncio.TimerHandle | None = None
+        self.upkeep: Upkeep | None = None
+        self.held_back: set[str] = set()
         self.rates = self.build_rates()
         self.assembly = Assembly(None, self.rates)
         self.orders = Orders(self)
@@ -127,7 +132,8 @@ class Router:
         await self.transports.listen()
         if self.settlements is not None:
             self.settlements.start()
-        self.state, self.reasons = "ready", ()
+        self.state = "ready"
+        self.hold_back("starting", False)
 
     def open_ledger(self) -> None:
         """Recover, name the accounts, make the boot commit, start the committer. Blocks on the
@@ -145,7 +151,7 @@ class Router:
         for peer in self.config.peers:
             open_account(self, peer)
             set_limits(self, peer)
-        if behind_ms := ledger.clock_went_back():
+        if (behind_ms := ledger.clock_went_back()) > CLOCK_BACK_MS:
             raise StoreError(
                 f"the wall clock is {behind_ms} ms behind the last commit; set it, then start again"
             )
@@ -154,18 +160,32 @@ class Router:
             ledger.journal,
             self.switch,
             asyncio.get_running_loop(),
+            interval_ms=self.config.ledger.interval_ms,
             busy_ms=self.config.ledger.busy_ms,
             fence_ms=self.config.ledger.fence_ms,
             on_busy=self.on_store_busy,
             on_fence=self.on_store_failed,
         )
         self.committer.start()
+        self.upkeep = Upkeep(self.committer, asyncio.get_running_loop(), self.on_store_full)
+        self.upkeep.start()
 
     def on_store_busy(self, busy: bool) -> None:
         """A commit is slow: T03 to new Prepares until it returns."""
         log.warning("the store is slow" if busy else "the store has recovered")
+        self.hold_back("the store is slow", busy)
+
+    def on_store_full(self, full: bool) -> None:
+        """The next commit might not fit: T03 to new Prepares until there is space."""
+        log.error("the store is full" if full else "the store takes packets again")
+        self.hold_back("the store is full", full)
+
+    def hold_back(self, reason: str, on: bool) -> None:
+        """Refuse new Prepares while any reason stands; also shown by /readyz."""
+        (self.held_back.add if on else self.held_back.discard)(reason)
         if self.state == "ready":
-            self.switch.set_refusal(Status.STORE_BUSY if busy else 0)
+            self.reasons = tuple(sorted(self.held_back))
+            self.switch.set_refusal(Status.STORE_BUSY if self.held_back else 0)
 
     def on_store_failed(self, error: Exception) -> None:
         """A write failed: the switch is fenced already, the process must end."""
@@ -269,8 +289,8 @@ class Router:
     def resume(self) -> None:
         """Take new Prepares again."""
         if self.state == "draining":
-            self.state, self.reasons = "ready", ()
-            self.switch.set_refusal(0)
+            self.state = "ready"
+            self.hold_back("draining", False)
 
     async def drain(self, timeout_s: float) -> bool:
         """Refuse new Prepares (T03) and wait for those in flight; False when some were still open
@@ -297,6 +317,8 @@ class Router:
         await self.transports.close()
         if self.ticking is not None:
             self.ticking.cancel()
+        if self.upkeep is not None:
+            self.upkeep.stop()
         self.round.after = None
         if self.committer is not None:
             await self.committer.close()

@@ -351,6 +351,10 @@ class Ledger(Strict, frozen=True):
         Annotated[int, Meta(ge=16, le=1_048_576)],
         about("Size of the LMDB file, reserved at start, MiB."),
     ] = 256
+    interval_ms: Annotated[
+        Annotated[int, Meta(ge=0, le=1000)],
+        about("From the start of one commit to the start of the next, at least."),
+    ] = 1
     busy_ms: Annotated[
         Milliseconds, about("A commit slower than this refuses new Prepares with T03.")
     ] = 250

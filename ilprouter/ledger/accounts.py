@@ -7,6 +7,7 @@ on the packet path.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from ilprouter.errors import ConfigError, StoreCorruptError, UnknownAccountError
 from ilprouter.ledger.book import Book
 from ilprouter.ledger.journal import Journal
 from ilprouter.ledger.layout import KIND_BOOT, Head
-from ilprouter.ledger.recovery import AccountName, AssetName, Books, read_books
+from ilprouter.ledger.recovery import AccountName, AssetName, Books, read_books, read_doubts
 from ilprouter.stores.base import Store
 
 __all__ = ["Account", "Ledger"]
@@ -74,9 +75,12 @@ class Ledger:
     def _note_doubts(self, books: Books) -> None:
         """What the last incarnation may have left open becomes durable with the boot commit.
 
-        A lease: what the peer may claim at most that we do not know. An undelivered group: charges
-        whose Fulfill may not have reached the peer. Amounts are decimal strings, in units of the
-        account.
+        lease         what the peer may claim at most that we do not know
+        undelivered   charges, of all groups from `first_group` to `group`, whose Fulfill may not
+                      have reached the peer
+
+        One item of each kind per account: a boot commit stays small whatever was in flight. Amounts
+        are decimal strings, in units of the account.
         """
         head = books.head
         items = []
@@ -88,21 +92,21 @@ class Ledger:
                     "amount": str(row.lease),
                 }
                 items.append((_doubt_key(head.epoch, 0, row.number), msgspec.json.encode(entry)))
+        charged: Counter[int] = Counter()
         for record in books.undelivered if not head.clean else ():
             for change in record.accounts:
-                if charged := change.counters[0]:
-                    entry = {
-                        "kind": "undelivered",
-                        "account": change.number,
-                        "amount": str(charged),
-                        "group": record.seq,
-                    }
-                    items.append(
-                        (
-                            _doubt_key(head.epoch, record.seq, change.number),
-                            msgspec.json.encode(entry),
-                        )
-                    )
+                charged[change.number] += change.counters[0]
+        for number, amount in charged.items():
+            if amount:
+                entry = {
+                    "kind": "undelivered",
+                    "account": number,
+                    "amount": str(amount),
+                    "first_group": books.undelivered[0].seq,
+                    "group": head.seq,
+                }
+                key = _doubt_key(head.epoch, head.seq, number)
+                items.append((key, msgspec.json.encode(entry)))
         if items:
             self.journal.ride("doubt", items)
         self.journal.delivered_seq = head.seq
@@ -238,14 +242,7 @@ class Ledger:
 
     def doubts(self) -> list[dict[str, Any]]:
         """What crashes left open, oldest first; see `_note_doubts`. `id` names one of them."""
-        return [
-            {
-                "id": key.hex(),
-                "epoch": int.from_bytes(key[:8], "big"),
-                **msgspec.json.decode(value),
-            }
-            for key, value in self.store.read("doubt")
-        ]
+        return read_doubts(self.store)
 
     def resolve_doubt(self, name: str, note: str) -> None:
         """Close a doubt with what the operator found; durable with the open group.

@@ -7,9 +7,11 @@ a packet is: whoever holds answers back until their group is durable is a `Barri
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -20,13 +22,26 @@ from ilprouter.ledger.layout import KIND_GROUP, KIND_STOP, Head
 
 __all__ = ["BUCKETS_MS", "Barrier", "CommitStats", "GroupCommitter"]
 
+log = logging.getLogger(__name__)
+
+GROW = 0  # a job beside the kinds of groups
 BUCKETS_MS = (0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 5000)
 LARGE_GROUP = 100  # packets in a group that lengthen the interval by one more
 SPACING_MAX = 2.0
+# Longer than sockets hold an answer back and a lost datagram takes to be repeated on any sane link;
+# about as long as the log is kept anyway, until its records are folded.
+DELIVERED_AFTER_S = 0.25
 
 
 class Barrier(Protocol):
-    """The commit barrier of the packet switch; called on the loop thread, between batches."""
+    """The commit barrier of the packet switch; called on the loop thread, between batches.
+
+    waiting   packets behind it, sealed ones included: each of them needs a commit, also one that
+              was parked by a hook that changed no account
+    """
+
+    @property
+    def waiting(self) -> int: ...
 
     def barrier_seal(self) -> int:
         """What waits now waits for exactly the group sealed now. Returns how many packets do."""
@@ -115,6 +130,7 @@ class GroupCommitter:
         self._sealed_at = 0.0
         self._packets = 0
         self._groups = 0
+        self._handed: deque[tuple[float, int]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._open_waiters: list[asyncio.Future[int]] = []
@@ -141,7 +157,7 @@ class GroupCommitter:
 
         Cheap; call it at the end of each round.
         """
-        if self._committing or not self.journal.pending:
+        if self._committing or not self._due:
             return
         if self.fenced is not None or self._stopping:
             return
@@ -154,6 +170,11 @@ class GroupCommitter:
             # Under load the next round comes first; this is for the last group before silence.
             # uvloop's timers count whole milliseconds: a delay that rounds to none would spin.
             self._timer = self._loop.call_later(max(wait_s, 0.001), self._on_timer)
+
+    @property
+    def _due(self) -> bool:
+        """Does anything need a commit that has not been sealed? Not while one is under way."""
+        return self.journal.pending or self._barrier.waiting > 0
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -168,14 +189,20 @@ class GroupCommitter:
         future: asyncio.Future[int] = self._loop.create_future()
         if self.fenced is not None:
             future.set_exception(StoreError(f"the store is fenced: {self.fenced}"))
-        elif self.journal.pending:
+        elif self._committing and not self.journal.pending:
+            self._sealed_waiters.append(future)
+        elif self._due:
             self._open_waiters.append(future)
             self.maybe_commit()
-        elif self._committing:
-            self._sealed_waiters.append(future)
         else:
             future.set_result(self.journal.head.seq)
         return future
+
+    def grow(self) -> None:
+        """Let the store reserve more space, between two commits. When there is none it stays as it
+        is, and the log says so."""
+        if self.fenced is None and self._thread.is_alive():
+            self._jobs.put(GROW)
 
     def _seal(self, kind: int) -> None:
         self._committing = True
@@ -215,8 +242,7 @@ class GroupCommitter:
             self._on_busy(False)
         # Still committing: a round that ends inside barrier_release must not seal the next group.
         self._barrier.barrier_release()
-        # Handed to the transports; the next group makes that durable too.
-        self.journal.delivered_seq = head.seq
+        self._note_delivered(head.seq)
         for future in self._sealed_waiters:
             if not future.done():
                 future.set_result(head.seq)
@@ -225,6 +251,14 @@ class GroupCommitter:
         if self._book.due and self.on_due is not None:
             self.on_due()
         self.maybe_commit()
+
+    def _note_delivered(self, seq: int) -> None:
+        """A group was handed to the transports just now; it counts as delivered when they had time
+        to bring it over and repeat what was lost. The next group makes the mark durable (I11)."""
+        now = time.monotonic()
+        self._handed.append((now + DELIVERED_AFTER_S, seq))
+        while self._handed[0][0] <= now:
+            self.journal.delivered_seq = self._handed.popleft()[1]
 
     def _on_failed(self, error: Exception) -> None:
         if self.fenced is None:
@@ -248,7 +282,7 @@ class GroupCommitter:
         """
         if not self._thread.is_alive():
             return
-        while self.fenced is None and (self._committing or self.journal.pending):
+        while self.fenced is None and (self._committing or self._due):
             await self._durable_or_fence()
         if self.fenced is None:
             self._book.shrink_leases(all=True)
@@ -275,6 +309,9 @@ class GroupCommitter:
 
     def _run(self) -> None:
         while (kind := self._jobs.get()) is not None:
+            if kind == GROW:
+                self._grow()
+                continue
             began = time.perf_counter()
             try:
                 head = self.journal.write(kind)
@@ -283,6 +320,12 @@ class GroupCommitter:
                 self._report(self._on_failed, error)
                 continue
             self._report(self._on_committed, head, time.perf_counter() - began, boottime_ns())
+
+    def _grow(self) -> None:
+        try:
+            self.journal.store.grow()
+        except StoreError as error:
+            log.error("the store cannot grow", extra={"error": str(error)})
 
     def _report(self, callback: Callable[..., None], *arguments: object) -> None:
         try:

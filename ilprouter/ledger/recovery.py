@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -26,7 +27,7 @@ from ilprouter.ledger.layout import (
 )
 from ilprouter.stores.base import Store
 
-__all__ = ["AccountName", "AssetName", "Books", "Problem", "read_books"]
+__all__ = ["AccountName", "AssetName", "Books", "Problem", "read_books", "read_doubts"]
 
 INT64_MIN, INT64_MAX = -(1 << 63), (1 << 63) - 1
 
@@ -61,6 +62,7 @@ class Books:
     ahead      numbers of accounts whose log is ahead of their row
     log        (seq, parts) of every record kept, ascending
     undelivered   records after `head.delivered_seq`
+    doubts        what crashes left open, oldest first; `Ledger` writes them and says what they mean
     """
 
     head: Head = field(default_factory=Head)
@@ -71,6 +73,7 @@ class Books:
     ahead: set[int] = field(default_factory=set)
     log: list[tuple[int, int]] = field(default_factory=list)
     undelivered: list[Record] = field(default_factory=list)
+    doubts: list[dict[str, Any]] = field(default_factory=list)
 
 
 def read_books(store: Store) -> tuple[Books, list[Problem]]:
@@ -85,11 +88,24 @@ def read_books(store: Store) -> tuple[Books, list[Problem]]:
         _read_names(store, books)
         _read_rows(store, books, problems)
         _replay(store, books, problems)
+        books.doubts = read_doubts(store)
     except (StoreCorruptError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         problems.append(Problem(str(error)))
         return books, problems
     problems.extend(_contradictions(books))
     return books, problems
+
+
+def read_doubts(store: Store) -> list[dict[str, Any]]:
+    """What crashes left open, oldest first. `id` names one of them."""
+    return [
+        {
+            "id": key.hex(),
+            "epoch": int.from_bytes(key[:8], "big"),
+            **msgspec.json.decode(value),
+        }
+        for key, value in store.read("doubt")
+    ]
 
 
 def _read_names(store: Store, books: Books) -> None:

@@ -20,8 +20,8 @@ def verify(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Audit the store in a directory.
 
     returns   {"ok", "problems": [{"message", "account", "group"}], "epoch", "group", "clean",
-              "groups_kept", "accounts", "houses"}; ready for JSON, amounts as decimal strings. `ok`
-              is False also when the store cannot be opened.
+              "groups_kept", "accounts", "houses", "doubts"}; ready for JSON, amounts as decimal
+              strings. `ok` is False also when the store cannot be opened.
     raises    StoreInUseError when another instance uses the store
     """
     store = LmdbStore(path, readonly=True)
@@ -39,6 +39,7 @@ def verify(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def report(books: Books, problems: list[Problem]) -> dict[str, Any]:
     """The same for books already read."""
+    names = {entry.number: name for name, entry in books.names.items()}
     return {
         "ok": not problems,
         "problems": [
@@ -78,5 +79,9 @@ def report(books: Books, problems: list[Problem]) -> dict[str, Any]:
             }
             for number, asset in sorted(books.assets.items())
             if (house := books.houses.get(number)) is not None
+        ],
+        "doubts": [
+            {**doubt, "account": names.get(doubt["account"], str(doubt["account"]))}
+            for doubt in books.doubts
         ],
     }

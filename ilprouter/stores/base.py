@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 __all__ = ["SCHEMA_VERSION", "TABLES", "Batch", "Item", "Store", "Usage"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 TABLES = (
     "meta",  # head of the ledger; the store's own identity row
@@ -52,10 +52,16 @@ class Batch:
 
 
 class Usage(NamedTuple):
-    """How full a store is, in bytes. `used` counts pages ever used: it does not shrink."""
+    """How full a store is, in bytes. `used` counts pages ever used: it does not shrink. `size` 0:
+    there is no bound."""
 
     used: int
     size: int
+
+    @property
+    def ratio(self) -> float:
+        """0 to 1."""
+        return self.used / self.size if self.size else 0.0
 
 
 class Store(Protocol):
@@ -81,8 +87,13 @@ class Store(Protocol):
         """The first `count` items of a table, by ascending key."""
 
     def commit(self, batch: Batch) -> None:
-        """Apply a batch; when this returns, it survives power loss. Raises StoreError: then whether
-        it is on disk is unknown, and the store must not be used any more."""
+        """Apply a batch; when this returns, it survives power loss. A store that is full grows once
+        and tries once more. Raises StoreError: then whether it is on disk is unknown, and the store
+        must not be used any more."""
+
+    def grow(self) -> None:
+        """Reserve more space; on the thread that commits, between two commits. Raises StoreError
+        when there is none: nothing changed then, and the store goes on as it is."""
 
     def emergency(self, record: bytes) -> None:
         """Keep the bytes of a group that could not be committed, as well as is still possible.

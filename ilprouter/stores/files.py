@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ilprouter.errors import StoreCorruptError, StoreError, StoreFullError, StoreInUseError
 
-__all__ = ["DirectoryLock", "HighWater", "allocate", "check_file_system"]
+__all__ = ["DirectoryLock", "HighWater", "allocate", "check_file_system", "flush_directory"]
 
 # File systems on which a lock, a memory map or a flush does not mean what it means on a local disk.
 REMOTE = {
@@ -74,20 +74,31 @@ class DirectoryLock:
 
 def allocate(path: Path, size: int) -> None:
     """Reserve `size` bytes of disk for a file, so that it cannot run out of space later. Raises
-    StoreFullError, StoreError."""
+    StoreFullError, StoreError; the file is as large as before then."""
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
-        if os.fstat(descriptor).st_blocks * 512 < size:
-            os.posix_fallocate(descriptor, 0, size)
-            os.fsync(descriptor)
+        status = os.fstat(descriptor)
+        if status.st_blocks * 512 < size:
+            try:
+                os.posix_fallocate(descriptor, 0, size)
+                os.fsync(descriptor)
+            except OSError:
+                # What was reserved of it would only fill the disk.
+                os.ftruncate(descriptor, status.st_size)
+                raise
     except OSError as error:
         kind = StoreFullError if error.errno == errno.ENOSPC else StoreError
         raise kind(f"cannot reserve {size} bytes for {path}: {error.strerror}") from error
     finally:
         os.close(descriptor)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    flush_directory(path.parent)
+
+
+def flush_directory(path: Path) -> None:
+    """The names in a directory become durable. Raises OSError."""
+    directory = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.fsync(directory)  # the file's name itself
+        os.fsync(directory)
     finally:
         os.close(directory)
 

@@ -62,16 +62,19 @@ class MemoryStore:
             self._tables[table].update((bytes(key), bytes(value)) for key, value in items)
         self.commits += 1
 
+    def grow(self) -> None:
+        """Nothing to do: memory grows by itself."""
+
     def emergency(self, record: bytes) -> None:
         """Keep the bytes in `emergencies`."""
         self.emergencies.append(record)
 
     def usage(self) -> Usage:
-        """Bytes of keys and values; the size is the same, since memory is what there is."""
+        """Bytes of keys and values; memory has no bound of its own."""
         used = sum(
             len(key) + len(value) for table in self._tables.values() for key, value in table.items()
         )
-        return Usage(used, used)
+        return Usage(used, 0)
 
     def contents(self) -> dict[str, dict[bytes, bytes]]:
         """A copy of all tables."""

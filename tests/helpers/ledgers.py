@@ -77,6 +77,9 @@ class FaultyStore:
     def emergency(self, record: bytes) -> None:
         self.inner.emergency(record)
 
+    def grow(self) -> None:
+        self.inner.grow()
+
     def usage(self) -> Usage:
         return self.inner.usage()
 

@@ -1,8 +1,13 @@
-"""The ledger against a plain model with fractions: any order of packets, commits and crashes."""
+"""The ledger against a plain model with fractions: any order of packets, commits and crashes.
 
+ILPROUTER_LEDGER_STEPS sets how many steps are taken at least; the test prints how many were.
+"""
+
+import os
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -18,6 +23,8 @@ OK, WAIT = 0, 1
 LIMITS = (0, 1000, 10**6, 2**63 - 1)
 ASSETS = (("USD", 9), ("XRP", 6))
 ACCOUNTS = 5
+STEPS = int(os.environ.get("ILPROUTER_LEDGER_STEPS", "1500"))
+KEYS = [b"key-%d" % number for number in range(8)]
 
 numbers = st.integers(0, ACCOUNTS - 1)
 amounts = st.one_of(
@@ -52,7 +59,7 @@ class Group:
     changes: list[tuple[int, str, int]] = field(default_factory=list)
     voidable: list[Packet] = field(default_factory=list)
     decided: list[Packet] = field(default_factory=list)
-    voids: list[Packet] = field(default_factory=list)
+    keys: set[bytes] = field(default_factory=set)
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -62,6 +69,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def begin(self, limits):
         self.limits = limits
         self.durable = [Side() for _ in range(ACCOUNTS)]
+        self.applied: set[bytes] = set()
         self.store = MemoryStore()
         self.store.open()
         self.start()
@@ -126,6 +134,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return number in self.lowered
 
     lowered: frozenset[int] = frozenset()
+    steps = 0
 
     @precondition(lambda self: self.held)
     @rule(data=st.data())
@@ -158,6 +167,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(number=numbers, amount=amounts, incoming=st.booleans())
     def settle(self, number, amount, incoming):
+        self.settle_once(number, amount, incoming)
+
+    def settle_once(self, number, amount, incoming=True):
         name = "settled_in" if incoming else "settled_out"
         pending = sum(
             change[2]
@@ -174,6 +186,21 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         assert position - pending - amount >= -(2**62)
         self.open.changes.append((number, name, amount))
+
+    @rule(key=st.sampled_from(KEYS), number=numbers, amount=st.integers(1, 1000))
+    def notify(self, key, number, amount):
+        """A settlement under a key: the row of the key and the amount are one change, so that a
+        repetition finds both or neither, at any time and after any crash."""
+        groups = [group for group in (self.open, self.sealed) if group is not None]
+        if self.store.get("idem", key) is not None or any(key in group.keys for group in groups):
+            assert key in self.applied or any(key in group.keys for group in groups)
+            return
+        assert key not in self.applied
+        before = len(self.open.changes)
+        self.settle_once(number, amount)
+        if len(self.open.changes) > before:
+            self.ledger.journal.ride("idem", [(key, b"%d %d" % (number, amount))])
+            self.open.keys.add(key)
 
     @rule()
     def shrink(self):
@@ -213,6 +240,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.start()
 
     def apply(self, sides):
+        self.applied |= self.sealed.keys
         for number, name, amount in self.sealed.changes:
             setattr(sides[number], name, getattr(sides[number], name) + amount)
 
@@ -257,14 +285,23 @@ class LedgerMachine(RuleBasedStateMachine):
     def the_store_is_sound(self):
         if not hasattr(self, "book"):
             return
+        LedgerMachine.steps += 1
         books, problems = read_books(self.store)
         assert problems == []
+        assert {key for key, _ in self.store.read("idem")} == self.applied
         for number, side in enumerate(self.durable):
             row = books.accounts[number]
             assert tuple(row.counters) == tuple(vars(side).values())
 
 
 LedgerMachine.TestCase.settings = settings(
-    max_examples=50, stateful_step_count=50, deadline=None, derandomize=False
+    max_examples=max(1, STEPS // 30), stateful_step_count=50, deadline=None, derandomize=False
 )
-TestLedger = LedgerMachine.TestCase
+
+TestLedger = pytest.mark.timeout(60 + STEPS // 20)(LedgerMachine.TestCase)
+
+
+def test_the_machine_went_far_enough(capsys):
+    assert LedgerMachine.steps >= STEPS
+    with capsys.disabled():
+        print(f"\nledger machine: {LedgerMachine.steps:,} steps, no difference")

@@ -95,7 +95,14 @@ def test_a_crash_leaves_leases_and_undelivered_groups_as_doubts(memory_store):
     assert len({doubt.pop("id") for doubt in doubts}) == 2, "each can be named"
     assert doubts == [
         {"epoch": 1, "kind": "lease", "account": 1, "amount": str(lease)},
-        {"epoch": 1, "kind": "undelivered", "account": 0, "amount": "100", "group": 3},
+        {
+            "epoch": 1,
+            "kind": "undelivered",
+            "account": 0,
+            "amount": "100",
+            "first_group": 3,
+            "group": 3,
+        },
     ]
     assert again.book.account(1)["lease"] == 0
     third = ledger_over(restart(crashed))

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from ilprouter.errors import StoreError, StoreFullError
-from ilprouter.ledger import GroupCommitter, Ledger
+from ilprouter.ledger import GroupCommitter, Ledger, groups
 from tests.helpers.ledgers import CountingBarrier, FaultyStore, ledger_over, pay
 
 
@@ -218,4 +218,40 @@ async def test_stats_add_up(memory_store):
     assert stats.commits == sum(stats.histogram) >= 5
     assert stats.packets == 4
     assert 0 < stats.seconds_last <= stats.seconds_max <= stats.seconds
+    await router.committer.close()
+
+
+async def test_a_packet_parked_without_a_change_of_the_books_is_released(memory_store):
+    """A third-party hook may wait for the commit and leave the books alone."""
+    router = await start(memory_store)
+    router.barrier.waiting = 1
+    assert not router.ledger.journal.pending
+    commits = router.store.commits
+    router.committer.maybe_commit()
+    await router.committer.durable()
+    assert (router.barrier.waiting, router.barrier.released) == (0, 1)
+    assert router.store.commits == commits + 1
+    router.barrier.waiting = 1
+    await router.committer.close()
+    assert router.barrier.released == 2, "also at the end"
+
+
+async def test_a_group_counts_as_delivered_only_some_time_after_it_was_handed_over(
+    memory_store, monkeypatch
+):
+    monkeypatch.setattr(groups, "DELIVERED_AFTER_S", 0.05)
+    router = await start(memory_store)
+    before = router.ledger.journal.delivered_seq
+    router.pay()
+    await router.settle()
+    charged = router.ledger.head.seq
+    router.pay()
+    await router.settle()
+    assert router.ledger.head.delivered_seq == before, "its answers may still lie in a socket"
+    await asyncio.sleep(0.06)
+    router.pay()
+    await router.settle()
+    router.pay()
+    await router.settle()
+    assert charged < router.ledger.head.delivered_seq < router.ledger.head.seq
     await router.committer.close()

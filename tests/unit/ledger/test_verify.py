@@ -1,6 +1,7 @@
 """verify: sound books pass, and no damage passes as a different balance."""
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from ilprouter.stores.memory import MemoryStore
 from tests.helpers.ledgers import commit, ledger_over, pay
 
 SIZE = 2 << 20
+FLIPS = int(os.environ.get("ILPROUTER_FLIPS", "60"))
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +127,9 @@ sound, copy, used = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 original = (sound / "data.mdb").read_bytes()
 (copy / "mark").write_bytes((sound / "mark").read_bytes())
 generator = random.Random(3)
-for _ in range(60):
-    bit = generator.randrange(used * 8)
+filled = [at for at in range(used) if original[at]]  # most bytes are zeros that nothing reads
+for _ in range(int(sys.argv[4])):
+    bit = generator.choice(filled) * 8 + generator.randrange(8)
     damaged = bytearray(original)
     damaged[bit // 8] ^= 1 << bit % 8
     (copy / "data.mdb").write_bytes(damaged)
@@ -143,7 +146,8 @@ for _ in range(60):
 
 
 @pytest.mark.slow
-def test_flipped_bits_anywhere_in_the_file_never_change_a_balance(sound, tmp_path):
+@pytest.mark.timeout(60 + FLIPS)
+def test_flipped_bits_anywhere_in_the_file_never_change_a_balance(sound, tmp_path, capsys):
     """X4. Pages that LMDB no longer uses may be damaged without harm; everything else is refused.
 
     A damaged tree may also end the audit's process (each runs in one of its own): that is a
@@ -157,13 +161,16 @@ def test_flipped_bits_anywhere_in_the_file_never_change_a_balance(sound, tmp_pat
     store.close()
     (tmp_path / "copy").mkdir()
     audit = subprocess.run(
-        [sys.executable, "-c", AUDIT, str(sound), str(tmp_path / "copy"), str(used)],
+        [sys.executable, "-c", AUDIT, str(sound), str(tmp_path / "copy"), str(used), str(FLIPS)],
         capture_output=True,
         check=True,
     )
     results = [json.loads(line) for line in audit.stdout.splitlines()]
-    assert len(results) == 60
+    assert len(results) == FLIPS
     for bit, ok, accounts, houses in results:
         if ok:
             assert [accounts, houses] == expected, f"bit {bit}: a different balance passed"
-    assert not all(ok for _, ok, _, _ in results)
+    refused = sum(not ok for _, ok, _, _ in results)
+    assert refused
+    with capsys.disabled():
+        print(f"\n{FLIPS} flipped bits: {refused} refused, {FLIPS - refused} in unused bytes")

@@ -140,9 +140,15 @@ def test_a_missing_mark_is_tolerated_and_a_damaged_one_is_not(path):
         reopen(path)
 
 
-def test_full_is_its_own_error_and_leaves_the_last_commit(tmp_path):
+def no_space(path, size):
+    raise StoreFullError(f"cannot reserve {size} bytes")
+
+
+def test_full_is_its_own_error_and_leaves_the_last_commit(tmp_path, monkeypatch):
+    """X1."""
     store = LmdbStore(tmp_path / "small", size=1 << 20)
     store.open()
+    monkeypatch.setattr("ilprouter.stores.lmdb.allocate", no_space)
     with pytest.raises(StoreFullError):
         for number in range(1000):
             store.commit(put("doubt", b"%d" % number, os.urandom(20_000)))
@@ -152,6 +158,52 @@ def test_full_is_its_own_error_and_leaves_the_last_commit(tmp_path):
     store.open()
     assert len(store.read("doubt")) == kept > 0
     store.close()
+
+
+def test_a_full_store_grows_and_the_same_batch_is_tried_once_more(tmp_path):
+    store = LmdbStore(tmp_path / "small", size=1 << 20)
+    store.open()
+    for number in range(100):
+        store.commit(put("doubt", b"%03d" % number, os.urandom(20_000)))
+    assert store.size == (1 << 20) + (16 << 20)
+    assert store.path.stat().st_blocks * 512 >= store.size
+    store.close()
+    store = LmdbStore(tmp_path / "small", size=1 << 20)
+    store.open()
+    assert len(store.read("doubt")) == 100
+    assert store.usage().ratio < 0.5
+    store.close()
+
+
+def test_a_store_does_not_grow_under_a_reader(tmp_path, monkeypatch):
+    monkeypatch.setattr("ilprouter.stores.lmdb.READERS_WAIT_S", 0.01)
+    store = LmdbStore(tmp_path / "small", size=1 << 20)
+    store.open()
+    with store._reading(), pytest.raises(StoreFullError, match="while a copy is taken"):
+        store.grow()
+    assert store.size == 1 << 20
+    store.grow()
+    store.close()
+
+
+@pytest.mark.parametrize("table", ["account", "idem", "outbox", "doubt"])
+def test_a_damaged_item_is_refused_and_named(path, table):
+    """Also where the item itself has no checksum: a flipped bit in a name is another account."""
+    store = reopen(path)
+    store.commit(put(table, b"alice", b"value"))
+    with store._env.begin(write=True) as txn:
+        stored = txn.pop(b"alice", db=store._tables[table])
+        txn.put(b"alicf", stored, db=store._tables[table])
+    for read in (lambda: store.read(table), lambda: store.get(table, b"alicf")):
+        with pytest.raises(StoreCorruptError, match=f"table {table}: the item b'alicf' is damaged"):
+            read()
+    store.close()
+
+
+def test_a_lost_data_file_is_not_taken_for_a_new_store(path):
+    (path / "data.mdb").unlink()
+    with pytest.raises(StoreCorruptError, match="is empty, but transaction"):
+        reopen(path)
 
 
 def test_readonly_creates_nothing(tmp_path):

@@ -120,7 +120,10 @@ def test_a_closed_store_refuses_commits(store):
         store.commit(batch(row=[(b"a", b"b")]))
 
 
-def test_usage_is_within_the_size(store):
+def test_usage_is_within_the_size_and_growth_keeps_the_contents(store):
     store.commit(batch(row=[(b"a", b"b" * 1000)]))
     usage = store.usage()
-    assert 1000 <= usage.used <= usage.size
+    assert 1000 <= usage.used
+    assert 0 <= usage.ratio < 1
+    store.grow()
+    assert store.get("row", b"a") == b"b" * 1000
