@@ -241,9 +241,10 @@ async def test_s9_an_engine_that_is_down_stops_nothing(tmp_path, store, engine):
         for _ in range(5):
             node.owe(100)
             await node.committer.durable()
-        await asyncio.sleep(0.05)
+        # During an attempt it counts as sent; that nobody was reached takes this back.
+        await until(lambda: orders(node, "queued"))
         [order] = orders(node)
-        assert (order.state, order.amount, order.in_doubt) == ("queued", "100", False)
+        assert (order.amount, order.in_doubt) == ("100", False)
         # Debt that is not ordered stays debt, for the limits to see.
         assert node.ledger.describe("alice")["we_owe"] == 500
         await engine.start()
