@@ -35,7 +35,9 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object, or ValueError when a name comes twice."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the name {twice[:64]!r} comes twice")
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise ValueError(f"the name {name[:64]!r} comes twice")
+            seen.add(name)
     return found

@@ -64,6 +64,7 @@ class AdminClient:
     def __init__(self, path: str, timeout_s: float = 5.0) -> None:
         self.path = path
         self.timeout_s = timeout_s
+        self.etag: str | None = None
 
     def get(self, path: str, **query: str) -> Any:
         """The JSON answer to a GET.
@@ -81,18 +82,31 @@ class AdminClient:
         """The JSON answer to a POST. Raises as `get`."""
         return json.loads(self.request("POST", path, json.dumps(body).encode()))
 
-    def send(self, method: str, path: str, body: Any = None, **query: str) -> Any:
-        """The JSON answer to an order; `body` is sent as JSON, {} when there is none. Raises as
-        `get`.
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        if_match: str | None = None,
+        **query: str,
+    ) -> Any:
+        """The JSON answer to an order. Raises as `get`.
+
+        body       sent as JSON; {} when there is none, since every order is JSON
+        if_match   refuse the order (412) unless the configuration still has this name
         """
         target = f"{path}?{urlencode(query)}" if query else path
         content = None if method == "GET" else json.dumps({} if body is None else body).encode()
-        return json.loads(self.request(method, target, content))
+        return json.loads(self.request(method, target, content, if_match))
 
-    def request(self, method: str, target: str, body: bytes | None) -> bytes:
-        """The body of the answer. Raises as `get`."""
+    def request(
+        self, method: str, target: str, body: bytes | None, if_match: str | None = None
+    ) -> bytes:
+        """The body of the answer; its ETag is in `etag`. Raises as `get`."""
         connection = UnixConnection(self.path, self.timeout_s)
         headers = {"Content-Type": "application/json"} if body is not None else {}
+        if if_match is not None:
+            headers["If-Match"] = if_match
         try:
             connection.request(method, target, body, headers)
             response = connection.getresponse()
@@ -113,6 +127,7 @@ class AdminClient:
             ) from error
         finally:
             connection.close()
+        self.etag = response.getheader("ETag")
         if response.status < 400:
             return content
         raise refused(response.status, content)

@@ -44,6 +44,22 @@ def json_option(command: Decorated) -> Decorated:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
+def dry_run_option(command: Decorated) -> Decorated:
+    """--dry-run."""
+    return click.option(
+        "--dry-run", is_flag=True, help="Check and show what would change; change nothing."
+    )(command)
+
+
+def persist_option(command: Decorated) -> Decorated:
+    """--persist."""
+    return click.option(
+        "--persist",
+        is_flag=True,
+        help="Also keep it in conf.d/admin-api.toml; otherwise it ends with the next reload.",
+    )(command)
+
+
 def print_json(value: Any) -> None:
     """One JSON document, readable by people too."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -11,7 +11,9 @@ import click
 
 from ilprouter.cli.options import (
     config_option,
+    dry_run_option,
     json_option,
+    persist_option,
     print_json,
     print_table,
     socket_option,
@@ -113,7 +115,7 @@ def duration(ms: int) -> str:
 
 @click.group()
 def route() -> None:
-    """List routes, or explain where an address goes."""
+    """List, add and remove routes; explain where an address goes."""
 
 
 OFFLINE = click.option(
@@ -182,6 +184,46 @@ def trace_route(address: str, socket: str, path: str, offline: bool, as_json: bo
     else:
         print_table(("STEP", "RESULT"), [(step["name"], step["result"]) for step in found["steps"]])
     return 1 if found["code"] else 0
+
+
+@route.command("add")
+@click.argument("prefix")
+@click.argument("peer")
+@socket_option
+@persist_option
+@dry_run_option
+@json_option
+def add_route(
+    prefix: str, peer: str, socket: str, persist: bool, dry_run: bool, as_json: bool
+) -> int:
+    """Send what starts with PREFIX to PEER from now on; '' is the default route.
+
+    \b
+    Example:
+      ilprouter route add g.bob bob --persist
+    """
+    from ilprouter.cli.changes import change
+
+    body = {"prefix": prefix, "peer": peer}
+    return change(socket, "POST", "/v1/routes", body, dry_run, persist, as_json)
+
+
+@route.command("rm")
+@click.argument("prefix")
+@socket_option
+@persist_option
+@dry_run_option
+@json_option
+def remove_route(prefix: str, socket: str, persist: bool, dry_run: bool, as_json: bool) -> int:
+    """Remove the static route of PREFIX; '' is the default route.
+
+    \b
+    Example:
+      ilprouter route rm g.bob
+    """
+    from ilprouter.cli.changes import change
+
+    return change(socket, "DELETE", "/v1/routes", None, dry_run, persist, as_json, prefix=prefix)
 
 
 @click.command()
