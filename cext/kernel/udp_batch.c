@@ -23,13 +23,17 @@ struct udp_receiver {
     uint32_t overflow;
 };
 
+/* One message more than a batch takes: space that was given for the open run of the last one may be used for a datagram that
+ * does not fit the run, and that one needs a message of its own. */
+#define SEND_SLOTS (UDP_SEND_MESSAGES + 1u)
+
 struct udp_send_batch {
-    struct mmsghdr messages[UDP_SEND_MESSAGES];
-    struct iovec pieces[UDP_SEND_MESSAGES];
-    udp_address addresses[UDP_SEND_MESSAGES];
-    uint32_t segments[UDP_SEND_MESSAGES];     /* datagrams in the message */
-    uint32_t segment_size[UDP_SEND_MESSAGES]; /* of each but the last */
-    _Alignas(struct cmsghdr) uint8_t control[UDP_SEND_MESSAGES][SEND_CONTROL];
+    struct mmsghdr messages[SEND_SLOTS];
+    struct iovec pieces[SEND_SLOTS];
+    udp_address addresses[SEND_SLOTS];
+    uint32_t segments[SEND_SLOTS];     /* datagrams in the message */
+    uint32_t segment_size[SEND_SLOTS]; /* of each but the last */
+    _Alignas(struct cmsghdr) uint8_t control[SEND_SLOTS][SEND_CONTROL];
 };
 
 static void *map(size_t size) {
@@ -122,7 +126,7 @@ void udp_sender_free(udp_sender *sender) {
 
 uint8_t *udp_sender_space(udp_sender *sender) {
     bool joins = sender->segment != 0;
-    if (!joins && sender->count == UDP_SEND_MESSAGES) return NULL;
+    if (!joins && sender->count >= UDP_SEND_MESSAGES) return NULL;
     if (UDP_SEND_ARENA - sender->used < UDP_PAYLOAD_MAX) return NULL;
     return sender->arena + sender->used;
 }
@@ -197,6 +201,12 @@ static void send_split(udp_sender *sender, int fd, uint32_t i) {
     }
 }
 
+/* EIO: no checksum offload on the way; the others: the kernel, or the interface's MTU, does not take such a message. Anything
+ * else (no route, no memory, a filter) passes, and must not cost the speed of every later datagram. */
+static bool cannot_cut(int error) {
+    return error == EIO || error == EINVAL || error == EMSGSIZE || error == EOPNOTSUPP || error == ENOPROTOOPT;
+}
+
 int udp_send(udp_sender *sender, int fd) {
     sender->segment = 0;
     while (sender->first < sender->count) {
@@ -209,7 +219,7 @@ int udp_send(udp_sender *sender, int fd) {
         if (n < 0 && errno == EINTR) continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return 1;
         if (sender->batch->segments[sender->first] > 1) {
-            sender->gso = false;
+            if (cannot_cut(errno)) sender->gso = false;
             send_split(sender, fd, sender->first);
         } else {
             sender->errors++; /* unreachable, forbidden, too large: as if lost on the way */
