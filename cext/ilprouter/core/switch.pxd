@@ -53,6 +53,7 @@ cdef struct switch_state:
     switch_list sealed                # those of the group that is being committed
     uint64_t group                    # number of the open group, from 1
     ilp_bytes_view address            # our own, for triggered_by
+    uint32_t reject_bytes             # what a Reject of ours takes at most
     uint64_t rejects[64]              # by status: Rejects that we made
     uint64_t answers_unknown          # answers to nothing we wait for: late, duplicate or invented
     uint64_t fulfills_late            # valid Fulfills at or after our own deadline

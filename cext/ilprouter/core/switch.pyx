@@ -9,7 +9,6 @@ from libc.string cimport memcmp, memcpy
 
 from ilprouter.bindings.kernel cimport (
     ILP_AMOUNT_OVERFLOW,
-    ILP_BUFFER_SMALL,
     ILP_CONNECTOR_BUSY,
     ILP_EXPIRED,
     ILP_FULFILL,
@@ -93,6 +92,7 @@ cdef const uint8_t *EMPTY_DIGEST = (
 cdef const uint8_t *ZEROS = (
     b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 )
+cdef uint32_t REJECT_BYTES = 128  # more than any Reject of ours takes beside our address: a message of 60, data of 16
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ cdef void send_reject(
         size = ilp_reject_make(buffer.data, buffer.cap, status, s.address, received, maximum)
     if size == 0:  # no buffer, or one too small for our address
         ilp_pool_put(s.pool, buffer)
-        buffer = ilp_pool_get(s.pool, ILP_BUFFER_SMALL)
+        buffer = ilp_pool_get(s.pool, s.reject_bytes)
         if buffer == NULL:
             s.answers_lost += 1
             return
@@ -340,15 +340,14 @@ cdef void on_prepare(
         refuse(s, ctx, ILP_EXPIRED)
         return
     # Far dates are clamped before they are turned into nanoseconds, which year 9999 does not fit.
-    expires_ms = view.expires_at_ms - now_ms
-    if expires_ms > s.hold_max_ns // MS:
-        ctx.expires_incoming_ns = now_ns + 2 * s.hold_max_ns
+    expires_ms = min(view.expires_at_ms, now_ms + 2 * (s.hold_max_ns // MS))
+    ctx.expires_incoming_ns = expires_ms * MS - s.round.wall_offset_ns
+    if expires_ms - now_ms > s.hold_max_ns // MS:
         ctx.expires_outgoing_ns = now_ns + s.hold_max_ns
         ctx.expires_outgoing_ms = now_ms + s.hold_max_ns // MS
     else:
-        ctx.expires_incoming_ns = view.expires_at_ms * MS - s.round.wall_offset_ns
         ctx.expires_outgoing_ns = ctx.expires_incoming_ns
-        ctx.expires_outgoing_ms = view.expires_at_ms
+        ctx.expires_outgoing_ms = expires_ms
     forward(s, ctx)
 
 
@@ -498,8 +497,14 @@ cdef uint32_t expire(switch_state *s) noexcept nogil:
     cdef ilp_context *ctx = ilp_pending_expired(s.pending, s.round.now_ns)
     cdef uint32_t count = 0
     while ctx != NULL:
-        ctx.state = ILP_STATE_EXPIRED
-        ctx.outgoing.ops.finish(ctx.outgoing, ctx.outgoing_token, ILP_OUTCOME_EXPIRED)
+        if ctx.state == ILP_STATE_FORWARDED:
+            ctx.state = ILP_STATE_EXPIRED
+            ctx.outgoing.ops.finish(ctx.outgoing, ctx.outgoing_token, ILP_OUTCOME_EXPIRED)
+        ctx.packet = ilp_pool_get(s.pool, s.reject_bytes)
+        if ctx.packet == NULL:
+            # The answer stays owed: the next tick asks for a buffer again.
+            ilp_pending_arm(s.pending, ctx)
+            break
         refuse(s, ctx, ILP_TRANSFER_TIMED_OUT)
         count += 1
         ctx = ilp_pending_expired(s.pending, s.round.now_ns)
@@ -529,22 +534,26 @@ cdef void release(switch_state *s) noexcept nogil:
             release_late(s, ctx)
         else:
             # The void is durable: only now may the peer hear that it owes nothing.
-            send_reject(s, ctx.incoming, ctx.incoming_token, NULL, ILP_TRANSFER_TIMED_OUT, 0, 0)
-            ilp_pending_put(s.pending, ctx)
+            reject_late(s, ctx)
         ctx = pop(s, &s.sealed)
 
 
 cdef void release_late(switch_state *s, ilp_context *ctx) noexcept nogil:
     """The next hop is owed, but the Fulfill cannot leave in time any more (I14): void the charge, then Reject."""
     s.voids += 1
-    ilp_pool_put(s.pool, ctx.packet)
-    ctx.packet = NULL
     ctx.outgoing.ops.finish(ctx.outgoing, ctx.outgoing_token, ILP_OUTCOME_FULFILLED)
     ctx.state = ILP_STATE_EXPIRED
     if walk_back(s, ctx, ILP_RESPONSE_LATE) == ILP_WAIT:
         append(s, &s.open, ctx)
         return
-    send_reject(s, ctx.incoming, ctx.incoming_token, NULL, ILP_TRANSFER_TIMED_OUT, 0, 0)
+    reject_late(s, ctx)
+
+
+cdef void reject_late(switch_state *s, ilp_context *ctx) noexcept nogil:
+    """The charge is undone: R00, in the buffer of the Fulfill that may not leave."""
+    cdef ilp_buffer *buffer = ctx.packet
+    ctx.packet = NULL
+    send_reject(s, ctx.incoming, ctx.incoming_token, buffer, ILP_TRANSFER_TIMED_OUT, 0, 0)
     ilp_pending_put(s.pending, ctx)
 
 
@@ -596,6 +605,7 @@ cdef class Switch(Receiver):
         self.own_address = encoded
         self.state.address.at = <const uint8_t *>self.own_address
         self.state.address.len = <uint32_t>len(encoded)
+        self.state.reject_bytes = self.state.address.len + REJECT_BYTES
         self.state.network = scheme if scheme in (ILP_SCHEME_G, ILP_SCHEME_TEST) else ILP_SCHEME_INVALID
 
     def add_link(self, Link link not None, Pipeline incoming=None, Pipeline outgoing=None):
@@ -629,7 +639,7 @@ cdef class Switch(Receiver):
             self.retired.clear()
 
     def remove_link(self, uint32_t number):
-        """No new packet goes to or comes from the link; answers on their way still find it."""
+        """No new packet goes to the link; answers on their way still find it. Its endpoint must not take requests for it."""
         self.state.ports[number].link = NULL
 
     def set_routes(self, RouteTable routes not None):

@@ -7,7 +7,7 @@ import logging
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memmove
 
 from ilprouter.bindings.kernel cimport (
     ILP_BUFFER_LARGE,
@@ -179,15 +179,19 @@ cdef class LoopbackLink(Link):
 
 
 cdef ilp_buffer *with_header(ilp_pool *pool, ilp_buffer *packet, uint64_t first, uint64_t second) noexcept nogil:
-    """Move a packet behind a 16-byte header, in a buffer of its own; NULL when none is left and the packet stays as it is."""
-    cdef ilp_buffer *buffer = ilp_pool_get(pool, packet.len + 16)
-    if buffer == NULL:
-        return NULL
+    """Move a packet behind a 16-byte header, in its own buffer if it has room. NULL: no other is left, nothing has changed."""
+    cdef ilp_buffer *buffer = packet
+    if packet.cap < packet.len + 16:
+        buffer = ilp_pool_get(pool, packet.len + 16)
+        if buffer == NULL:
+            return NULL
+    memmove(buffer.data + 16, packet.data + packet.offset, packet.len)
     (<uint64_t *>buffer.data)[0] = first
     (<uint64_t *>buffer.data)[1] = second
-    memcpy(buffer.data + 16, packet.data + packet.offset, packet.len)
     buffer.len = packet.len + 16
-    ilp_pool_put(pool, packet)
+    buffer.offset = 0
+    if buffer != packet:
+        ilp_pool_put(pool, packet)
     return buffer
 
 
