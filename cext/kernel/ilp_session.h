@@ -23,7 +23,7 @@
 #define ILP_SESSION_REST_NS 10000000000ll /* a link without requests for this long is at rest */
 #define ILP_SESSION_REST_PING_NS 5000000000ll
 #define ILP_SESSION_REST_SILENCE_NS 15000000000ll
-#define ILP_SESSION_ACK_SOON 64u            /* ids to acknowledge that are not kept for the next tick */
+#define ILP_SESSION_ACK_SOON 64u /* ids to acknowledge that are not kept for the next tick */
 
 typedef enum ilp_session_verdict {
     ILP_SESSION_OK = 0,
@@ -88,7 +88,7 @@ struct ilp_session {
     int64_t opened_ns, heard_ns, pinged_ns;
     int64_t used_ns;  /* last request in either direction */
     int64_t woken_ns; /* when the last rest ended: silence during it says little */
-    bool ping_open; /* ping_time is not answered yet: it is repeated until it is */
+    bool ping_open;   /* ping_time is not answered yet: it is repeated until it is */
     bool candidate_pong_due, ping_due, pong_due, ack_due, close_due, stopped;
     uint32_t room; /* octets of frames in a usual datagram */
 

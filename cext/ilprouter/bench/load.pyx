@@ -170,9 +170,9 @@ cdef class Load(Receiver):
         active   links whose turn it is at any time
         quota    packets of a turn; the next link's turn begins when all of them are answered
         """
-        cdef uint32_t count
+        cdef uint32_t _count
         self.engine.rotation_quota = quota
-        for count in range(active):
+        for _count in range(active):
             pass_turn(&self.engine)
 
     def start(self, *, bint spin=False):
@@ -376,8 +376,8 @@ cdef void refill_in_turn(Engine *engine, Lane *lane) noexcept nogil:
 cdef void pass_turn(Engine *engine) noexcept nogil:
     """Give the turn to the next sender that waits for one; the next tick at the latest lets it send."""
     cdef Lane *lane
-    cdef uint32_t tries
-    for tries in range(engine.lane_count):
+    cdef uint32_t _tries
+    for _tries in range(engine.lane_count):
         engine.rotation_at = engine.rotation_at + 1 if engine.rotation_at + 1 < engine.lane_count else 0
         lane = &engine.lanes[engine.rotation_at]
         if lane.traffic != NULL and not lane.turn:
